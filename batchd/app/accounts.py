@@ -1,0 +1,73 @@
+"""Vendor accounts of a config, connected. A sandbox is started, or joined, by the command that needs it."""
+
+import contextlib
+
+from batchd.config import Config
+from batchd.config.vendors import SandboxVendorConfig, VendorConfig
+from batchd.errors import ConfigError
+from batchd.ports import Account
+from batchd.sandbox_process import SandboxStartError, Upstream, start_or_join
+from batchd.vendors.catalog import account_fingerprint, connect
+from batchd.vendors.connection import OPENAI_URL, Connection
+
+SANDBOX_KEY = "sandbox-key"
+
+
+def connect_accounts(config: Config, stack: contextlib.ExitStack, only: str | None) -> dict[str, Account]:
+    """Every account, or those that one task uses; ``stack`` lets go of sandboxes at the end."""
+    wanted = set(config.vendors) if only is None else {config.tasks[only].vendor}
+    return {
+        name: _account(config, name, vendor, stack)
+        for name, vendor in config.vendors.items()
+        if name in wanted
+    }
+
+
+def _account(config: Config, name: str, vendor: VendorConfig, stack: contextlib.ExitStack) -> Account:
+    connection = _connection(config, name, vendor, stack)
+    # A sandbox's port changes with each start; what names it for good is its state file.
+    url = str(vendor.state) if isinstance(vendor, SandboxVendorConfig) else connection.base_url
+    return Account(
+        name=name,
+        vendor=connect(vendor.kind, connection),
+        fingerprint=account_fingerprint(vendor.kind, url, connection.project),
+        max_requests=vendor.max_requests,
+        max_bytes=vendor.max_bytes,
+        upload_seconds=vendor.timeout,
+        create_seconds=vendor.create_timeout,
+        resubmit=vendor.resubmit,
+        submit_grace=vendor.submit_grace,
+        lists=vendor.listing,
+    )
+
+
+def _connection(config: Config, name: str, vendor: VendorConfig, stack: contextlib.ExitStack) -> Connection:
+    if isinstance(vendor, SandboxVendorConfig):
+        return Connection(
+            SANDBOX_KEY,
+            _sandbox_url(vendor, stack),
+            timeout=vendor.timeout,
+            create_timeout=vendor.create_timeout,
+        )
+    return Connection(
+        config.secret(vendor.api_key, "vendors", name, "api_key"),
+        vendor.base_url or OPENAI_URL,
+        vendor.organization,
+        vendor.project,
+        vendor.timeout,
+        vendor.create_timeout,
+    )
+
+
+def _sandbox_url(vendor: SandboxVendorConfig, stack: contextlib.ExitStack) -> str:
+    upstream = Upstream(vendor.upstream) if vendor.upstream else None
+    vendor.state.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = start_or_join(
+            vendor.state, batch_duration=vendor.batch_duration, api_key=SANDBOX_KEY, upstream=upstream
+        )
+    except SandboxStartError as error:
+        raise ConfigError(
+            f"the sandbox did not start: {error}", next_command="read its log beside its state file"
+        ) from error
+    return stack.enter_context(handle).url

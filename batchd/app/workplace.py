@@ -1,0 +1,88 @@
+"""Puts a workplace together: config, database, vendors, spool, prices."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from batchd.app.accounts import connect_accounts
+from batchd.app.owner import is_provably_dead, this_owner
+from batchd.app.resolve import resolve_tasks
+from batchd.config import Config, find_config, load_config
+from batchd.ports import Account, ConfiguredTask, Progress, Workplace
+from batchd.prices import BatchPrices, PriceOverride
+from batchd.spool.folder import FolderSpool
+from batchd.store.engine import SqlStore
+from batchd.store.opening import Database, open_database
+
+
+class NoProgress:
+    """Shows nothing."""
+
+    def step(self, what: str, done: int, total: int | None) -> None:
+        """Says nothing."""
+
+
+def read_config(option: Path | None, environ: Mapping[str, str], cwd: Path) -> Config:
+    """Finds and loads the config. Raises ConfigError."""
+    return load_config(find_config(option, environ, cwd))
+
+
+def database_of(config: Config, *, create: bool = False) -> Database:
+    """Opens the config's database. Raises ConfigError, DatabaseError."""
+    return open_database(
+        config.database_url(),
+        password=config.database_password(),
+        ledger_schema=config.database.ledger_schema,
+        create=create,
+    )
+
+
+def store_of(database: Database) -> SqlStore:
+    """The ledger in a database. Raises LedgerVersionError, DatabaseError."""
+    return database.store(actor=this_owner(), is_dead=is_provably_dead)
+
+
+@contextlib.contextmanager
+def open_workplace(
+    config: Config, *, task: str | None = None, progress: Progress | None = None
+) -> Iterator[Workplace]:
+    """Everything the stages need, for all tasks or one; lets go of it at the end."""
+    with contextlib.ExitStack() as stack:
+        database = database_of(config)
+        store = store_of(database)
+        stack.callback(store.dispose)
+        tasks = resolve_tasks(config, database, task)
+        accounts = connect_accounts(config, stack, task)
+        yield workplace(config, store, tasks, accounts, progress or NoProgress())
+
+
+def workplace(
+    config: Config,
+    store: SqlStore,
+    tasks: Mapping[str, ConfiguredTask],
+    accounts: Mapping[str, Account],
+    progress: Progress,
+) -> Workplace:
+    """A workplace from its parts."""
+    return Workplace(
+        store=store,
+        spool=FolderSpool(config.daemon.spool),
+        accounts=accounts,
+        tasks=tasks,
+        prices=BatchPrices(_overrides(config)),
+        progress=progress,
+        owner=this_owner(),
+        new_uid=lambda: uuid.uuid4().hex,
+        lease_seconds=config.daemon.lease,
+        check_interval=config.daemon.check_interval,
+        sweep_interval=config.daemon.sweep_interval,
+    )
+
+
+def _overrides(config: Config) -> dict[str, PriceOverride]:
+    return {
+        model: PriceOverride(input=price.input, output=price.output, cached_input=price.cached_input)
+        for model, price in config.prices.items()
+        if price.input is not None and price.output is not None
+    }

@@ -1,0 +1,131 @@
+"""What the shape of a config file can't say: names that must exist, columns that must not meet."""
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+
+from batchd.config.file import ConfigFile
+from batchd.config.locator import KeyPath
+from batchd.config.problems import Problem, suggestion
+from batchd.config.task_checks import task_problems, written_columns
+from batchd.config.tasks import TaskConfig
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def check(file: ConfigFile) -> list[Problem]:
+    """Everything that is wrong with a config of the right shape."""
+    return [
+        *_bad_names(file),
+        *_unclear_creates(file),
+        *_vendors_of_tasks(file),
+        *_renamed_tasks(file),
+        *(problem for name, task in file.tasks.items() for problem in task_problems(name, task)),
+        *_columns_written_twice(file),
+    ]
+
+
+def warnings(file: ConfigFile) -> list[Problem]:
+    """What is allowed, and probably not meant."""
+    return [*_rows_that_stay_pending(file), *_keys_without_effect(file)]
+
+
+def _bad_names(file: ConfigFile) -> Iterator[Problem]:
+    for section, names in (("vendors", file.vendors), ("tasks", file.tasks)):
+        for name in names:
+            if not _NAME.fullmatch(name):
+                yield Problem((section, name), "a name is 1 to 64 letters A-Z a-z, digits, - or _")
+
+
+def _unclear_creates(file: ConfigFile) -> Iterator[Problem]:
+    """A create that is still under way must neither outlive its lease nor be given up as lost."""
+    for name, vendor in file.vendors.items():
+        if vendor.create_timeout >= file.daemon.lease:
+            yield Problem(
+                ("vendors", name, "create_timeout"),
+                f"must be shorter than daemon.lease ({file.daemon.lease:g} s)",
+            )
+        if vendor.resubmit == "fence" and vendor.submit_grace <= vendor.create_timeout:
+            yield Problem(
+                ("vendors", name, "submit_grace"),
+                f"must be longer than create_timeout ({vendor.create_timeout:g} s)",
+            )
+
+
+def _vendors_of_tasks(file: ConfigFile) -> Iterator[Problem]:
+    for name, task in file.tasks.items():
+        vendor = file.vendors.get(task.vendor)
+        if vendor is None:
+            near = suggestion(task.vendor, list(file.vendors))
+            yield Problem(("tasks", name, "vendor"), f"there is no [vendors.{task.vendor}]{near}")
+        elif task.batch_size > vendor.max_requests:
+            yield Problem(
+                ("tasks", name, "batch_size"),
+                f"is {task.batch_size}, but max_requests of vendors.{task.vendor} is {vendor.max_requests}",
+            )
+
+
+def _renamed_tasks(file: ConfigFile) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for name, task in file.tasks.items():
+        if task.formerly is None:
+            continue
+        path = ("tasks", name, "formerly")
+        if task.formerly in file.tasks:
+            yield Problem(path, f"there still is a task {task.formerly}; a former name is one no longer used")
+        elif task.formerly in seen:
+            yield Problem(path, f"task {seen[task.formerly]} says the same")
+        seen[task.formerly] = name
+
+
+def _columns_written_twice(file: ConfigFile) -> Iterator[Problem]:
+    for (one, first), (other, second) in combinations(file.tasks.items(), 2):
+        if _may_be_same_table(first, second):
+            taken = {column.casefold() for _, column in written_columns(first)}
+            for keys, column in written_columns(second):
+                if column.casefold() in taken:
+                    yield Problem(("tasks", other, *keys), _meeting(one, column, first, second))
+
+
+def _may_be_same_table(first: TaskConfig, second: TaskConfig) -> bool:
+    """Without a schema the database picks one, so a table without may be any of its name."""
+    if first.table.casefold() != second.table.casefold():
+        return False
+    schemas = {task.table_schema.casefold() for task in (first, second) if task.table_schema is not None}
+    return len(schemas) < 2  # noqa: PLR2004 - two different ones
+
+
+def _meeting(one: str, column: str, first: TaskConfig, second: TaskConfig) -> str:
+    sentence = f"task {one} writes column {column} of table {second.table} too; only one task may"
+    if first.table_schema == second.table_schema:
+        return sentence
+    return f"{sentence}. If these are two tables, give both tasks their schema"
+
+
+def _rows_that_stay_pending(file: ConfigFile) -> Iterator[Problem]:
+    for name, task in file.tasks.items():
+        if task.pending is not None and not _clears_pending(task):
+            yield Problem(
+                ("tasks", name, "pending"),
+                "the task writes no column that this condition names, so its rows stay pending: they are "
+                "processed once and then remembered as done; write such a column with on_success, "
+                "or name it in pending_columns",
+            )
+
+
+def _clears_pending(task: TaskConfig) -> bool:
+    read = {column.casefold() for column in task.pending_columns}
+    condition = (task.pending or "").casefold()
+    written = [column.casefold() for _, column in written_columns(task)]
+    return any(column in read or _has_word(condition, column) for column in written)
+
+
+def _has_word(text: str, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
+
+
+def _keys_without_effect(file: ConfigFile) -> Iterator[Problem]:
+    for name, vendor in file.vendors.items():
+        if vendor.kind == "openai" and vendor.enqueued_tokens:
+            path: KeyPath = ("vendors", name, "enqueued_tokens")
+            yield Problem(path, "has no effect yet: batches are not paced by tokens")

@@ -1,0 +1,58 @@
+"""The whole config file, and the table of its models that error messages look names up in."""
+
+from pydantic import BaseModel, Field
+
+from batchd.config.locator import KeyPath
+from batchd.config.secret_refs import SecretRef
+from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, PriceConfig
+from batchd.config.tasks import TaskConfig
+from batchd.config.values import Table, written
+from batchd.config.vendors import VENDOR_KINDS, VendorConfig
+from batchd.core.fields import FieldSpec
+from batchd.core.schema import ColumnTarget
+
+
+class ConfigFile(Table):
+    """Everything a config file may say."""
+
+    database: DatabaseConfig = Field(description="Where the tasks' tables and batchd's own tables are.")
+    vendors: dict[str, VendorConfig] = Field(default={}, description="Who runs the batches, by name.")
+    daemon: DaemonConfig = written({}, "Pace and working folder.")
+    prices: dict[str, PriceConfig] = Field(
+        default={}, description="Prices that differ from the list, by model."
+    )
+    log: LogConfig = written({}, "What is logged, and how.")
+    tasks: dict[str, TaskConfig] = Field(default={}, description="The jobs, by name.")
+
+
+_MODELS: dict[tuple[str, ...], type[BaseModel]] = {
+    (): ConfigFile,
+    ("database",): DatabaseConfig,
+    ("database", "url"): SecretRef,
+    ("database", "password"): SecretRef,
+    ("vendors", "*", "api_key"): SecretRef,
+    ("daemon",): DaemonConfig,
+    ("prices", "*"): PriceConfig,
+    ("log",): LogConfig,
+    ("tasks", "*"): TaskConfig,
+    ("tasks", "*", "fields", "*"): FieldSpec,
+    ("tasks", "*", "columns", "*"): ColumnTarget,
+    ("tasks", "*", "text_column"): ColumnTarget,
+}
+
+
+def known_keys(table: KeyPath, *, kind: object = None) -> list[str]:
+    """The keys that a table of the config takes; ``kind`` is the one written in a vendor's table."""
+    model = _model_at(table, kind)
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+
+
+def _model_at(table: KeyPath, kind: object) -> type[BaseModel] | None:
+    if len(table) == 2 and table[0] == "vendors":  # noqa: PLR2004 - [vendors.NAME]
+        return VENDOR_KINDS.get(str(kind))
+    for pattern, model in _MODELS.items():
+        if len(pattern) == len(table) and all(
+            want in ("*", key) for want, key in zip(pattern, table, strict=True)
+        ):
+            return model
+    return None

@@ -1,0 +1,80 @@
+"""The small tables of the config: ``[database]``, ``[daemon]``, ``[prices."model"]``, ``[log]``."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
+
+from batchd.config.durations import Duration
+from batchd.config.secret_refs import SecretRef
+from batchd.config.urls import absolute_sqlite_url, has_password
+from batchd.config.values import FilePath, Name, Table, written
+
+
+def _literal_url(url: str, info: ValidationInfo) -> str:
+    if ":" not in url:
+        raise ValueError('expects a URL such as "sqlite:///batchd.db"')
+    if has_password(url):
+        raise ValueError(
+            "a password may not be written in the URL; take it out and say where it is kept: "
+            'password = { env = "BATCHD_DB_PASSWORD" }; or keep all of it elsewhere: '
+            'url = { env = "BATCHD_DB_URL" }'
+        )
+    folder = (info.context or {}).get("folder")
+    return absolute_sqlite_url(url, folder) if folder else url
+
+
+def _text_or_reference(value: object) -> str:
+    return "reference" if isinstance(value, dict | SecretRef) else "text"
+
+
+DatabaseUrl = Annotated[
+    Annotated[str, AfterValidator(_literal_url), Tag("text")] | Annotated[SecretRef, Tag("reference")],
+    Discriminator(_text_or_reference),
+]
+
+
+class DatabaseConfig(Table):
+    """``[database]``: where the tasks' tables and the ledger are."""
+
+    url: DatabaseUrl = Field(
+        description='SQLAlchemy URL without a password, such as "sqlite:///batchd.db", or a reference to one.'
+    )
+    password: SecretRef | None = Field(default=None, description="Where the database password is kept.")
+    ledger_schema: Name | None = Field(default=None, description="Schema of batchd's own tables.")
+
+
+class DaemonConfig(Table):
+    """``[daemon]``: pace and working folder."""
+
+    check_interval: Duration = written("60s", "Shortest pause between two looks at the vendor's batches.")
+    sweep_interval: Duration = written(
+        "10m", "Longest time between two reads of a whole table for rows passed over."
+    )
+    lease: Duration = written("5m", "How long a process may be silent before another takes over its work.")
+    spool: FilePath = written("spool", "Folder of request and result files, relative to the config's folder.")
+
+
+Price = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+
+
+class PriceConfig(Table):
+    """``[prices."model"]``: what is really paid, in USD for a million tokens of a batch."""
+
+    input: Price | None = Field(default=None, description="USD per million input tokens, at batch price.")
+    cached_input: Price | None = Field(
+        default=None, description="USD per million input tokens read from the vendor's cache, at batch price."
+    )
+    output: Price | None = Field(default=None, description="USD per million output tokens, at batch price.")
+
+
+class LogConfig(Table):
+    """``[log]``: what is logged to stderr, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged."
+    )
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto",
+        description="JSON lines or text for people; auto is text on a terminal, JSON elsewhere.",
+    )

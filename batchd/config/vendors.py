@@ -1,0 +1,64 @@
+"""``[vendors.NAME]``: who runs the batches. ``kind`` says which keys a table takes."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from batchd.config.durations import Duration, DurationOrZero
+from batchd.config.secret_refs import SecretRef
+from batchd.config.values import Count, FilePath, HttpUrl, Name, Switch, Table, written
+
+
+class _Vendor(Table):
+    """What every vendor has: the limits of its files, and how careful batchd is with it."""
+
+    max_requests: Count = Field(default=50_000, description="Most requests of one batch file.")
+    max_bytes: Count = Field(default=200_000_000, description="Most bytes of one batch file.")
+    listing: Switch = Field(
+        default=True,
+        description="The server can list its batches; without it an unclear submit waits for a person.",
+    )
+    resubmit: Literal["hold", "fence"] = Field(
+        default="hold",
+        description="A submit that left no trace: hold it for a person, or fence it off and send it again.",
+    )
+    submit_grace: DurationOrZero = written(
+        "15m", "How long an unclear submit may still turn up at the vendor."
+    )
+    timeout: Duration = written("600s", "Longest wait for an answer to an upload, a download or a listing.")
+    create_timeout: Duration = written("60s", "Longest wait for an answer to the creation of a batch.")
+
+
+class SandboxVendorConfig(_Vendor):
+    """``kind = "sandbox"``: batchd's own local vendor, free of charge."""
+
+    kind: Literal["sandbox"] = Field(description="batchd's own local vendor.")
+    state: FilePath = written("sandbox.db", "File of the sandbox's state, relative to the config's folder.")
+    batch_duration: DurationOrZero = written("5s", "How long the sandbox takes over a batch.")
+    token_limit: Count | None = Field(
+        default=None,
+        description="Most tokens that may wait in open batches at once; without it there is no limit.",
+    )
+    upstream: HttpUrl | None = Field(
+        default=None,
+        description="Real-time OpenAI-compatible server that answers in place of made-up answers.",
+    )
+
+
+class OpenAIVendorConfig(_Vendor):
+    """``kind = "openai"``: OpenAI, or a compatible server."""
+
+    kind: Literal["openai"] = Field(description="OpenAI, or a server that speaks its Batch API.")
+    api_key: SecretRef = Field(description="Where the API key is kept.")
+    base_url: HttpUrl | None = Field(
+        default=None, description="API root of a compatible server, with its /v1."
+    )
+    organization: Name | None = Field(default=None, description="OpenAI organization to bill.")
+    project: Name | None = Field(default=None, description="OpenAI project to bill.")
+    enqueued_tokens: dict[str, Count] = Field(
+        default={}, description="Most tokens that may wait in open batches at once, by model. Not used yet."
+    )
+
+
+VendorConfig = Annotated[SandboxVendorConfig | OpenAIVendorConfig, Field(discriminator="kind")]
+VENDOR_KINDS: dict[str, type[_Vendor]] = {"sandbox": SandboxVendorConfig, "openai": OpenAIVendorConfig}

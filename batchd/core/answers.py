@@ -1,0 +1,251 @@
+"""From the model's answer to the values of the row's columns, or to the reason why not."""
+
+import datetime as dt
+import math
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import jmespath
+import jsonschema_rs
+import orjson
+from jmespath.exceptions import JMESPathError
+
+from batchd.core.schema import WHOLE_ANSWER
+from batchd.core.tasks import AnswerSpec, ColumnKind, WriteBack
+from batchd.errors import ConfigError
+
+_SMALLEST_INTEGER = -(2**63)
+_LARGEST_INTEGER = 2**63 - 1
+_LARGEST_EXACT_FLOAT = 2**53
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# An escaped NUL in JSON text: an odd number of backslashes before u0000.
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+_Read = Callable[[Any], Any]
+
+
+class InvalidAnswerError(Exception):
+    """An answer that can't be written. ``sentence`` names the schema's path or the column, never a value."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+class AnswerReader:
+    """Reads the answers of one task. Formats of the schema are asked of the model, but not insisted on.
+
+    Raises:
+        ConfigError: the schema can't be used, or a path is not JMESPath.
+    """
+
+    def __init__(self, answer: AnswerSpec) -> None:
+        self._validator = None if answer.json_schema is None else _validator(answer.name, answer.json_schema)
+        self._columns = [(write, _reader(write.path)) for write in answer.columns]
+
+    def read(self, text: str) -> dict[str, Any]:
+        """Column name → value to write, in the types that the columns take; None is NULL.
+
+        Raises:
+            InvalidAnswerError: the text is not JSON or not the schema's, or a value does not fit its column.
+        """
+        answer = self._parsed(text)
+        return {write.column: _fitted(_found(read, answer, write), write) for write, read in self._columns}
+
+    def _parsed(self, text: str) -> Any:
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError:
+            raise InvalidAnswerError("not_unicode", "The answer holds half a character.") from None
+        if self._validator is None:
+            return text
+        try:
+            answer = orjson.loads(encoded)
+        except orjson.JSONDecodeError:
+            raise InvalidAnswerError("not_json", "The answer is not JSON.") from None
+        try:
+            self._validator.validate(answer)
+        except jsonschema_rs.ValidationError as error:
+            # The path within the schema is our own text; one within the answer could be the model's.
+            path = "/".join(str(step) for step in error.schema_path)
+            raise InvalidAnswerError("schema", f"The answer breaks the schema at /{path}.") from None
+        return answer
+
+
+def _validator(name: str, schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
+    try:
+        return jsonschema_rs.Draft202012Validator(schema, validate_formats=False, offline=True)
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        raise ConfigError(
+            f"the answer schema {name} can't be used to check answers",
+            next_command="run `batchd check-config`; it names the place",
+        ) from error
+
+
+def _reader(path: str) -> _Read:
+    if path == WHOLE_ANSWER:
+        return lambda answer: answer
+    try:
+        expression = jmespath.compile(path)
+    except JMESPathError as error:
+        raise ConfigError(f"`{path}` is not a JMESPath expression") from error
+    if expression.parsed["type"] == "field":
+        # Nearly every path is one name; asking the dict is ten times as fast as asking JMESPath.
+        name = expression.parsed["value"]
+        return lambda answer: answer.get(name) if isinstance(answer, dict) else None
+    return expression.search
+
+
+def _found(read: _Read, answer: Any, write: WriteBack) -> Any:
+    try:
+        return read(answer)
+    except (JMESPathError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError):
+        sentence = f"The path {write.path} for column {write.column} does not work on this answer."
+        raise InvalidAnswerError("path", sentence) from None
+
+
+def _fitted(value: Any, write: WriteBack) -> Any:
+    if value is None:
+        if not write.nullable:
+            raise InvalidAnswerError("null", f"Column {write.column} takes no NULL; the answer gives none.")
+        return None
+    if write.store == "json" or write.kind == "json":
+        return _short_enough(_json_text(value, write), write)
+    fitted = _CONVERSIONS[write.kind](value, write)
+    return _short_enough(fitted, write) if isinstance(fitted, str) else fitted
+
+
+def _short_enough(text: str, write: WriteBack) -> str:
+    if "\x00" in text:
+        raise _nul(write)
+    if write.max_length is None or len(text) <= write.max_length:
+        return text
+    if write.too_long == "truncate" and write.store == "value":
+        return text[: write.max_length]
+    sentence = f"Column {write.column} takes {write.max_length} characters; the answer gives {len(text)}."
+    raise InvalidAnswerError("too_long", sentence)
+
+
+def _json_text(value: Any, write: WriteBack) -> str:
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:
+        # A number beyond 64 bits, or a structure nested deeper than 254 levels.
+        sentence = f"The value for column {write.column} can't be written as JSON text."
+        raise InvalidAnswerError("not_writable", sentence) from None
+    if "\\u0000" in text and _ESCAPED_NUL.search(text):
+        raise _nul(write)
+    return text
+
+
+def _as_it_is(value: Any, write: WriteBack) -> Any:
+    if isinstance(value, list | dict):
+        raise _wrong_type(value, write, 'one value (or store = "json")')
+    _check_range(value, write)
+    return value
+
+
+def _text(value: Any, write: WriteBack) -> str:
+    scalar = _as_it_is(value, write)
+    return scalar if isinstance(scalar, str) else orjson.dumps(scalar).decode()
+
+
+def _integer(value: Any, write: WriteBack) -> int:
+    # A boolean is an integer in Python, and is written as 0 or 1.
+    if not isinstance(value, int) and not (isinstance(value, float) and value.is_integer()):
+        raise _wrong_type(value, write, "whole numbers")
+    # An integer beyond 64 bits is parsed as the nearest float, which is another number.
+    if isinstance(value, float) and abs(value) > _LARGEST_EXACT_FLOAT:
+        raise _out_of_range(write)
+    _check_range(value, write)
+    return int(value)
+
+
+def _number(value: Any, write: WriteBack) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong_type(value, write, "numbers")
+    _check_range(value, write)
+    return value
+
+
+def _check_range(value: object, write: WriteBack) -> None:
+    if isinstance(value, int) and not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
+        raise _out_of_range(write)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _out_of_range(write)
+
+
+def _boolean(value: Any, write: WriteBack) -> bool:
+    if not isinstance(value, int) or value not in (0, 1):
+        raise _wrong_type(value, write, "true and false")
+    return bool(value)
+
+
+def _date(value: Any, write: WriteBack) -> str:
+    try:
+        if _DATE.fullmatch(value):
+            return dt.date.fromisoformat(value).isoformat()
+    except (TypeError, ValueError):
+        pass
+    raise _wrong_type(value, write, "dates (YYYY-MM-DD)")
+
+
+def _time(value: Any, write: WriteBack) -> str:
+    if isinstance(value, str):
+        for parse in (dt.datetime.fromisoformat, dt.time.fromisoformat):
+            try:
+                parse(value)
+            except ValueError:
+                continue
+            return value
+    raise _wrong_type(value, write, "times in ISO form")
+
+
+def _guid(value: Any, write: WriteBack) -> str:
+    try:
+        return str(uuid.UUID(value))
+    except (AttributeError, TypeError, ValueError):
+        raise _wrong_type(value, write, "GUIDs") from None
+
+
+def _binary(value: Any, write: WriteBack) -> Any:
+    raise _wrong_type(value, write, "binary data")
+
+
+_CONVERSIONS: dict[ColumnKind, Callable[[Any, WriteBack], Any]] = {
+    "any": _as_it_is,
+    "text": _text,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "date": _date,
+    "time": _time,
+    "guid": _guid,
+    "binary": _binary,
+}
+
+_JSON_NAMES: dict[type, str] = {
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "an array",
+    dict: "an object",
+}
+
+
+def _wrong_type(value: Any, write: WriteBack, wanted: str) -> InvalidAnswerError:
+    given = _JSON_NAMES.get(type(value), "something else")
+    sentence = f"Column {write.column} takes {wanted}; the answer gives {given}."
+    return InvalidAnswerError("wrong_type", sentence)
+
+
+def _out_of_range(write: WriteBack) -> InvalidAnswerError:
+    return InvalidAnswerError("out_of_range", f"The number for column {write.column} is beyond 64 bits.")
+
+
+def _nul(write: WriteBack) -> InvalidAnswerError:
+    return InvalidAnswerError("nul", f"The text for column {write.column} holds a NUL.")

@@ -1,0 +1,79 @@
+"""The catalogue of findings: what needs a person, why, and the next command."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FindingKind:
+    """One kind of finding. ``next_command`` may use ``{id}``, the last word of the subject."""
+
+    meaning: str
+    next_command: str
+
+
+KINDS: dict[str, FindingKind] = {
+    "unknown-submit": FindingKind(
+        "nobody knows whether the vendor created this batch; sending it again could pay for it twice",
+        "batchd resolve {id}",
+    ),
+    "extra-batch": FindingKind(
+        "the vendor holds more than one batch for one submit; the others were cancelled", "batchd show {id}"
+    ),
+    "late-batch": FindingKind(
+        "a batch that was given up appeared at the vendor after all and was cancelled", "batchd show {id}"
+    ),
+    "stranger": FindingKind(
+        "the vendor holds a batch of this installation that the ledger has forgotten, as after a restored backup; "
+        "claiming is stopped",
+        "batchd resolve {id}",
+    ),
+    "batch-vanished": FindingKind(
+        "the vendor no longer knows a batch that was submitted", "batchd show {id}"
+    ),
+    "unknown-status": FindingKind(
+        "the vendor reports a status batchd does not know; it stays open", "batchd show {id}"
+    ),
+    "overdue": FindingKind("the vendor's window is over and the batch has not ended", "batchd show {id}"),
+    "batch-refused": FindingKind(
+        "the vendor refused the whole batch for a reason that no single row explains", "batchd show {id}"
+    ),
+    "submit-refused": FindingKind("the vendor refuses to take this batch", "batchd show {id}"),
+    "short-results": FindingKind(
+        "the result files hold fewer lines than the vendor counted", "batchd resolve {id}"
+    ),
+    "strange-lines": FindingKind(
+        "result lines with ids that are not ours; they are kept", "batchd show {id}"
+    ),
+    "suspect-results": FindingKind(
+        "more than half of the first rows are stale, gone or invalid; nothing was written",
+        "batchd resolve {id}",
+    ),
+    "apply-failed": FindingKind(
+        "the database refused the write for a reason that is not the rows' own", "batchd check-config"
+    ),
+    "pending-not-cleared": FindingKind(
+        "rows are still pending after they were written; they are not sent again",
+        "batchd failures --task {id}",
+    ),
+    "billing-stop": FindingKind(
+        "the vendor's account is out of money; the task is paused", "batchd resume {id}"
+    ),
+    "vendor-auth": FindingKind("the vendor refuses the key", "batchd check-config"),
+    "task-moved": FindingKind(
+        "table or key of a task changed while its rows are in work; claiming is stopped", "batchd status"
+    ),
+    "account-moved": FindingKind(
+        "a vendor account is missing or changed while batches are open there", "batchd check-config"
+    ),
+    "unusable-keys": FindingKind(
+        "rows have a key that is NULL or of the wrong type; they are passed over", "batchd check-config"
+    ),
+    "input-lost": FindingKind(
+        "a batch's file was lost or altered before it was sent; its rows are due again", "batchd show {id}"
+    ),
+}
+
+
+def next_command(kind: str, subject: str) -> str:
+    """The command a person runs next. ``subject`` is such as ``batch 12`` or ``task resumes``."""
+    return KINDS[kind].next_command.format(id=subject.split(" ")[-1])

@@ -1,0 +1,109 @@
+"""A verdict for each request of a batch: from its result lines, or from the vendor's refusal of the whole batch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from batchd.core.outcomes import RULES, Outcome
+from batchd.core.refusals import Refusal
+from batchd.core.result_index import Place, ResultIndex
+from batchd.core.result_lines import LineReader, ResultLine, read_line
+from batchd.core.verdicts import Verdict
+
+LineAt = Callable[[Place], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A request's verdict, with the lines it came from as text, to be kept where they are not applied."""
+
+    seq: int
+    verdict: Verdict
+    lines: tuple[str, ...] = ()
+
+    def poisoned(self, sentence: str) -> "Judged":
+        """The same request, once the database has refused its values on their own."""
+        verdict = replace(self.verdict, outcome=Outcome.POISON, values={}, code="poison", sentence=sentence)
+        return replace(self, verdict=verdict)
+
+
+class Answers(Protocol):
+    """What became of a batch's requests at the vendor."""
+
+    def judge(self, seqs: Sequence[int]) -> list[Judged]:
+        """A verdict for each of these requests, in their order."""
+
+    def strangers(self) -> list[str]:
+        """Lines that belong to no request of this batch, as text."""
+
+
+class FileAnswers:
+    """Answers from the indexed result files.
+
+    Args:
+        index: where each request's line is.
+        reader: judges a line.
+        line_at: fetches a line from the spool.
+    """
+
+    def __init__(self, index: ResultIndex, reader: LineReader, line_at: LineAt) -> None:
+        self._index = index
+        self._reader = reader
+        self._line_at = line_at
+
+    def judge(self, seqs: Sequence[int]) -> list[Judged]:
+        """Reads the lines of a chunk, one after the other."""
+        return [self._judge(seq) for seq in seqs]
+
+    def strangers(self) -> list[str]:
+        """Lines with an id that is not ours."""
+        return [_text(self._line_at(place)) for place in self._index.strangers]
+
+    def _judge(self, seq: int) -> Judged:
+        place = self._index.places.get(seq)
+        if place is None:
+            return _plain(seq, Outcome.MISSING)
+        raw = self._line_at(place)
+        verdict = self._reader.verdict(read_line(raw) or ResultLine(None))
+        others = self._index.conflicts.get(seq)
+        if others is None:
+            return Judged(seq, verdict, (_text(raw),))
+        sentence = RULES[Outcome.CONFLICT].meaning
+        conflict = replace(verdict, outcome=Outcome.CONFLICT, values={}, code="conflict", sentence=sentence)
+        return Judged(seq, conflict, (_text(raw), *(_text(self._line_at(other)) for other in others)))
+
+
+class RefusedAnswers:
+    """Answers where the vendor refused the batch in its validation: nothing ran.
+
+    Args:
+        refusal: the lines it named, counted from 1 in the order of the input file.
+        seqs: the batch's requests; the file holds them in this order.
+    """
+
+    def __init__(self, refusal: Refusal, seqs: Sequence[int]) -> None:
+        self._codes = {
+            seq: refusal.lines[line] for line, seq in enumerate(sorted(seqs), 1) if line in refusal.lines
+        }
+
+    def judge(self, seqs: Sequence[int]) -> list[Judged]:
+        """Named lines are rejected, their siblings were not sent."""
+        return [self._judge(seq) for seq in seqs]
+
+    def strangers(self) -> list[str]:
+        """A refused batch has no lines."""
+        return []
+
+    def _judge(self, seq: int) -> Judged:
+        if seq not in self._codes:
+            return _plain(seq, Outcome.UNSENT)
+        sentence = "the vendor's validation refused this line"
+        return Judged(seq, Verdict(Outcome.REJECTED, code=self._codes[seq], sentence=sentence))
+
+
+def _plain(seq: int, outcome: Outcome) -> Judged:
+    return Judged(seq, Verdict(outcome, code=outcome.value, sentence=RULES[outcome].meaning))
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace").rstrip("\n")

@@ -1,0 +1,56 @@
+"""Where an answer lands: on the row it was asked for, or nowhere, because the row moved meanwhile."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from batchd.core.model import OpenRequest, RowNow
+from batchd.core.outcomes import Outcome
+from batchd.core.tasks import TaskDefinition
+from batchd.core.verdicts import Verdict
+
+# Below this many requests, more than half of them odd says nothing about the batch.
+FEWEST_TO_SUSPECT = 20
+_SUSPECT = frozenset({Outcome.STALE, Outcome.GONE, Outcome.INVALID})
+
+
+def landing(request: OpenRequest, verdict: Verdict, row: RowNow | None) -> Outcome:
+    """The outcome of a request, given what the vendor said and what the row is under the lock."""
+    if verdict.outcome is not Outcome.APPLIED:
+        return verdict.outcome
+    if row is None:
+        return Outcome.GONE
+    if not row.pending:
+        return Outcome.STALE
+    # No guard was read where the guard column is equal: a quick yes.
+    unchanged = row.guard is None or row.guard == request.guard
+    return Outcome.APPLIED if unchanged else Outcome.STALE
+
+
+def is_suspect(outcomes: Sequence[Outcome]) -> bool:
+    """True where more than half of a first chunk is stale, gone or invalid: likelier our mistake than the rows'."""
+    odd = sum(outcome in _SUSPECT for outcome in outcomes)
+    return len(outcomes) >= FEWEST_TO_SUSPECT and odd * 2 > len(outcomes)
+
+
+def values_to_write(definition: TaskDefinition, verdict: Verdict, batch_uid: str) -> dict[str, Any]:
+    """The answer's columns and the constant markers of ``on_success``; times are the database's to write."""
+    origins = {"batch": batch_uid, "model": verdict.model or definition.model}
+    markers = {
+        column: marker.constant if marker.source == "constant" else origins[marker.source]
+        for column, marker in definition.on_success.items()
+        if marker.source != "now"
+    }
+    return {**verdict.values, **markers}
+
+
+def before_image(before: Mapping[str, Any]) -> str:
+    """The columns batchd is about to write, as they were, in JSON: enough to put them back."""
+    return orjson.dumps(dict(before), default=_plain).decode("utf-8", "replace")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {"hex": bytes(value).hex()}
+    return str(value)

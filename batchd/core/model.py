@@ -1,0 +1,236 @@
+"""The things the stages speak of: batches, requests, leases, what the vendor says."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from batchd.core.keys import RowKey
+from batchd.core.outcomes import GateState, Outcome, Tries
+from batchd.core.states import BatchState
+from batchd.core.verdicts import Usage
+
+Moment = datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one task or batch until it expires by the database's clock.
+
+    ``epoch`` grows at each takeover, so a process that lost its lease can be told apart for ever.
+    """
+
+    kind: Literal["task", "batch"]
+    subject_id: int
+    owner: str
+    epoch: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """A task as the ledger knows it. Limits a DBA has set there win over the config's."""
+
+    id: int
+    name: str
+    paused: bool
+    pause_reason: str
+    fingerprint: str
+    resume_key: int | None
+    last_sweep_at: Moment | None
+    batch_size: int | None
+    max_open_batches: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch as the ledger knows it. Times are UTC, by the database's clock."""
+
+    id: int
+    uid: str
+    task_id: int
+    task: str
+    version_id: int
+    state: BatchState
+    held_from: BatchState | None
+    attempt: int
+    account: str
+    account_fingerprint: str
+    requests: int
+    input_bytes: int
+    input_sha256: str
+    vendor_file_id: str | None
+    vendor_batch_id: str | None
+    vendor_status: str | None
+    output_file_id: str | None
+    error_file_id: str | None
+    counted_total: int | None
+    counted_completed: int | None
+    counted_failed: int | None
+    output_bytes: int | None
+    output_sha256: str | None
+    error_bytes: int | None
+    error_sha256: str | None
+    looks: int
+    absences: int
+    checks_waived: bool
+    error_code: str | None
+    created_at: Moment
+    intent_at: Moment | None
+    submitted_at: Moment | None
+    expires_at: Moment | None
+
+    @property
+    def position(self) -> BatchState:
+        """Where the batch stands on its way, also while it is held."""
+        return self.held_from or self.state
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """A batch to be recorded: its file is on disk, nothing is sent."""
+
+    uid: str
+    task_id: int
+    version_id: int
+    account: str
+    account_fingerprint: str
+    input_bytes: int
+    input_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """One row's one try, as it goes into a batch. ``retried`` says that the row has a gate already."""
+
+    seq: int
+    key: RowKey
+    guard: str
+    guard_value: str | None
+    retried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A request without an outcome, with its row's tries so far (this one not counted)."""
+
+    seq: int
+    key: RowKey
+    guard: str
+    guard_value: str | None
+    tries: Tries
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRequest:
+    """A request's outcome, as the ledger keeps it: no row content. ``cost`` is in billionths of a dollar."""
+
+    seq: int
+    outcome: Outcome
+    usage: Usage
+    finish_reason: str
+    code: str
+    sentence: str
+    cost: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SettledGate:
+    """What becomes of the gate of a finished request's row; ``state`` None removes it."""
+
+    seq: int
+    key: RowKey
+    state: GateState | None
+    delay: float
+    tries: Tries
+    outcome: Outcome
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A piece of row content to keep in ``batchd_content``; ``part`` tells several of a kind apart."""
+
+    seq: int
+    kind: Literal["before", "line", "stranger", "vendor_errors"]
+    body: str
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A row as it was read for a prompt."""
+
+    key: RowKey
+    inputs: Mapping[str, Any]
+    guard: str
+    guard_value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowNow:
+    """A row as it is under the lock, before batchd writes it."""
+
+    key: RowKey
+    pending: bool
+    guard: str | None
+    guard_value: str | None
+    before: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPage:
+    """Keys of rows that may be claimed, in the database's order.
+
+    ``last`` is where the next page starts after; None where the table is exhausted.
+    """
+
+    keys: tuple[RowKey, ...]
+    last: tuple[Any, ...] | None
+    unusable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VendorFault:
+    """One entry of a refused batch's ``errors.data``: ``line`` counts from 1."""
+
+    code: str
+    param: str | None = None
+    line: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VendorBatch:
+    """A batch as the vendor reports it. Unix seconds; None where the vendor says nothing."""
+
+    id: str
+    status: str
+    input_file_id: str | None = None
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    created_at: int | None = None
+    expires_at: int | None = None
+    total: int | None = None
+    completed: int | None = None
+    failed: int | None = None
+    faults: tuple[VendorFault, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A vendor's list of batches, as far back as asked. ``complete`` says that no page was missed."""
+
+    batches: tuple[VendorBatch, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledFile:
+    """A finished file in the spool: its size, SHA-256 in hex, and number of lines."""
+
+    bytes: int
+    sha256: str
+    lines: int

@@ -1,0 +1,132 @@
+"""A task's definition: everything needed to build a request and to apply its answer, versioned in the ledger.
+
+What was submitted is what is applied: a batch keeps the hash of the definition it was built with, and is
+collected and applied with that one, also when the config has moved on.
+"""
+
+import hashlib
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from batchd.core.outcomes import Limits
+
+Endpoint = Literal["/v1/chat/completions", "/v1/responses"]
+KeyKind = Literal["integer", "text", "guid", "binary", "decimal", "date"]
+KeyEquality = Literal["exact", "nocase", "rtrim"]
+ColumnKind = Literal["text", "integer", "number", "boolean", "date", "time", "json", "binary", "guid", "any"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KeyColumn(_Frozen):
+    """One column of a row's key: its kind, and when the database takes two values for equal."""
+
+    name: str
+    kind: KeyKind
+    equality: KeyEquality = "exact"
+
+
+class Marker(_Frozen):
+    """What ``on_success`` writes to a column beside the answer: a constant, the time, or the origin."""
+
+    constant: str | int | float | bool | None = None
+    source: Literal["constant", "now", "batch", "model"] = "constant"
+
+
+class WriteBack(_Frozen):
+    """One column filled from the answer.
+
+    Attributes:
+        column: the column of the task's table.
+        path: JMESPath into the answer object; ``@`` is the whole answer (plain text).
+        store: write the value itself, or its JSON text.
+        too_long: what to do with text longer than ``max_length``.
+        max_length: characters the column takes, None where it has no limit.
+        kind: what the column holds, as reflected.
+        nullable: the column takes NULL.
+    """
+
+    column: str
+    path: str
+    store: Literal["value", "json"] = "value"
+    too_long: Literal["invalid", "truncate"] = "invalid"
+    max_length: int | None = None
+    kind: ColumnKind = "any"
+    nullable: bool = True
+
+
+class AnswerSpec(_Frozen):
+    """What the model is asked to answer, and where it goes. ``json_schema`` None means plain text."""
+
+    name: str = "answer"
+    json_schema: dict[str, Any] | None = None
+    columns: tuple[WriteBack, ...]
+
+
+class TaskDefinition(_Frozen):
+    """One version of a task, complete: resolved against its table, independent of the config file."""
+
+    name: str
+    vendor: str
+    table: str
+    table_schema: str | None = None
+    key: tuple[KeyColumn, ...]
+    pending: str | None = None
+    pending_columns: tuple[str, ...] = ()
+    guard_column: str | None = None
+    inputs: tuple[str, ...]
+    endpoint: Endpoint
+    model: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    system: str | None = None
+    prompt: str
+    null_input: Literal["empty", "error"] = "empty"
+    answer: AnswerSpec
+    on_success: dict[str, Marker] = Field(default_factory=dict)
+    max_attempts: int = 3
+    max_resends: int = 10
+    retry_delay: float = 60.0
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Every column batchd writes, answer columns first; each once."""
+        answered = tuple(write.column for write in self.answer.columns)
+        return answered + tuple(name for name in self.on_success if name not in answered)
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """Names of the key columns, in key order."""
+        return tuple(column.name for column in self.key)
+
+    @property
+    def has_integer_key(self) -> bool:
+        """True for a key of one integer column, which the ledger keeps as an integer."""
+        return len(self.key) == 1 and self.key[0].kind == "integer"
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds on the tries of one row."""
+        return Limits(self.max_attempts, self.max_resends)
+
+    @property
+    def full_table(self) -> str:
+        """The table's name for people, with its schema where one is configured."""
+        return f"{self.table_schema}.{self.table}" if self.table_schema else self.table
+
+    def to_json(self) -> str:
+        """The whole definition as JSON. The order of the fields asked for is kept: models answer in it."""
+        return self.model_dump_json()
+
+    @property
+    def version(self) -> str:
+        """64 hex digits of SHA-256 over :meth:`to_json`."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @property
+    def fingerprint(self) -> str:
+        """What must not move while gates or batches are open: the table and the key columns."""
+        text = "\x1f".join([self.table_schema or "", self.table, *self.key_columns])
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,39 @@
+"""What a vendor's line says about its request, before the row is looked at."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from batchd.core.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens the vendor counted for one line. ``cached`` is a part of ``input``, ``reasoning`` of ``output``."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One line, classified.
+
+    Attributes:
+        outcome: ``APPLIED`` means fit to be written; the row decides whether it is.
+        values: column name → value to write, for ``APPLIED`` only.
+        usage: tokens of this line; zeros where the vendor gave none.
+        finish_reason: the vendor's word for how the answer ended, "" where it gave none.
+        code: machine-readable reason for an outcome other than ``APPLIED``.
+        sentence: our own words for it; never row content, never the vendor's text.
+        model: the model that answered, as the vendor names it, "" where it gave none.
+    """
+
+    outcome: Outcome
+    values: dict[str, Any] = field(default_factory=dict)
+    usage: Usage = Usage()
+    finish_reason: str = ""
+    code: str = ""
+    sentence: str = ""
+    model: str = ""

@@ -1,0 +1,153 @@
+"""The error tree. Foreign exceptions are mapped into it at the border, chained with ``from``.
+
+BatchdError
+├── ConfigError            10  the config, a template, a schema or a task does not fit
+├── DatabaseError          11  the database cannot be reached or cannot do what is asked
+│   ├── LedgerVersionError     the ledger is missing, older or newer than this program
+│   └── DataRefusedError       the database refused this row's values, and would again
+├── VendorError
+│   ├── VendorAuthError     4  the vendor refused the key
+│   ├── VendorUnclearError 12  nobody knows whether the call took effect
+│   ├── VendorBusyError    12  refused for now; nothing was done; may be asked again
+│   ├── VendorBillingError     refused for lack of money; nothing was done; asks for a person
+│   ├── VendorNotFoundError    the vendor does not know this id
+│   └── VendorRefusedError     refused for good; nothing was done
+├── LeaseLostError         13  another process holds the lease
+├── HoldBatchError         20  this batch needs a person; carries the finding to raise
+├── SpoolError             70  the spool folder cannot be read or written
+└── UsageError              2  the command line asks for something that makes no sense
+
+A message says what, where and why; ``next_command`` says what to do about it.
+"""
+
+
+class BatchdError(Exception):
+    """Something a person can act on.
+
+    Args:
+        message: what is wrong, where, and why; never row content and never a secret.
+        next_command: what to run or change next.
+    """
+
+    exit_code = 70
+
+    def __init__(self, message: str, *, next_command: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_command = next_command
+
+
+class ConfigError(BatchdError):
+    """The configuration does not fit; ``where`` is ``file:line`` where that is known."""
+
+    exit_code = 10
+
+    def __init__(self, message: str, *, where: str = "", next_command: str = "") -> None:
+        super().__init__(f"{where}: {message}" if where else message, next_command=next_command)
+        self.where = where
+
+
+class DatabaseError(BatchdError):
+    """The database cannot be reached, or cannot do what is asked of it."""
+
+    exit_code = 11
+
+
+class LedgerVersionError(DatabaseError):
+    """The ledger is missing, or of a version this program does not know."""
+
+
+class DataRefusedError(DatabaseError):
+    """The database refused the values of a row and would refuse them again (too long, a constraint)."""
+
+
+class VendorError(BatchdError):
+    """A call to the vendor did not succeed.
+
+    Args:
+        message: our own sentence.
+        code: the vendor's machine-readable code, or ``http_<status>``.
+        request_id: the vendor's ``x-request-id``, for its support.
+    """
+
+    exit_code = 12
+
+    def __init__(self, message: str, *, code: str = "", request_id: str = "", next_command: str = "") -> None:
+        super().__init__(message, next_command=next_command)
+        self.code = code
+        self.request_id = request_id
+
+
+class VendorAuthError(VendorError):
+    """The vendor refused the key (401, 403). Nothing was done."""
+
+    exit_code = 4
+
+
+class VendorUnclearError(VendorError):
+    """A time-out, a dropped connection, 408, 409, 5xx or a reply that does not parse.
+
+    The call may or may not have taken effect.
+    """
+
+
+class VendorBusyError(VendorError):
+    """A rate limit (429 with the standard error body). Nothing was done.
+
+    Args:
+        retry_after: seconds the vendor asks to wait, where it said so.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", request_id: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, code=code, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class VendorBillingError(VendorError):
+    """The account has no money or has reached its spending limit. Nothing was done."""
+
+    exit_code = 20
+
+
+class VendorNotFoundError(VendorError):
+    """The vendor does not know this batch or file (404)."""
+
+    exit_code = 20
+
+
+class VendorRefusedError(VendorError):
+    """The vendor refused the call for good (400, 404 of the route, 413, 422). Nothing was done."""
+
+    exit_code = 20
+
+
+class LeaseLostError(BatchdError):
+    """Another process holds, or has taken over, the lease this work needs."""
+
+    exit_code = 13
+
+
+class HoldBatchError(BatchdError):
+    """This batch must wait for a person; raised inside a transaction so that nothing of it is kept.
+
+    Args:
+        finding: the kind of finding to raise (``core.findings``).
+    """
+
+    exit_code = 20
+
+    def __init__(self, message: str, *, finding: str) -> None:
+        super().__init__(message)
+        self.finding = finding
+
+
+class SpoolError(BatchdError):
+    """The spool folder cannot be read or written."""
+
+
+class UsageError(BatchdError):
+    """The command line asks for something that makes no sense."""
+
+    exit_code = 2

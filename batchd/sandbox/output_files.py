@@ -1,0 +1,71 @@
+"""The two result files of a batch, written and kept; a file without lines is not made."""
+
+import sqlite3
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Self
+
+import orjson
+
+from batchd.sandbox.batches import BatchRecord
+from batchd.sandbox.files import BATCH_SECONDS, FileRecord, add_file
+from batchd.sandbox.identifiers import new_id
+
+PURPOSE = "batch_output"
+
+
+class ResultFiles:
+    """Writes envelopes to files whose ids nobody knows yet; ``keep`` makes them known."""
+
+    def __init__(self, folder: Path) -> None:
+        """Choose the ids; the contents go to ``folder``."""
+        self._output = folder / new_id("file-")
+        self._error = folder / new_id("file-")
+
+    def __enter__(self) -> Self:
+        self._output_stream = self._output.open("wb")
+        self._error_stream = self._error.open("wb")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._output_stream.close()
+        self._error_stream.close()
+
+    def write(self, output: list[dict[str, object]], error: list[dict[str, object]]) -> None:
+        """Append the envelopes of one line."""
+        for envelope in output:
+            self._output_stream.write(orjson.dumps(envelope) + b"\n")
+        for envelope in error:
+            self._error_stream.write(orjson.dumps(envelope) + b"\n")
+
+    def shuffle(self, order: Random) -> None:
+        """Put the lines of both files into another order."""
+        for path in (self._output, self._error):
+            with path.open("rb") as stream:
+                lines = list(stream)
+            order.shuffle(lines)
+            with path.open("wb") as stream:
+                stream.writelines(lines)
+
+    def keep(
+        self, connection: sqlite3.Connection, batch: BatchRecord, at: float
+    ) -> tuple[str | None, str | None]:
+        """Record both files as created at ``at`` and return their ids, None for one without lines."""
+        return (
+            _keep(connection, self._output, batch, "output", at),
+            _keep(connection, self._error, batch, "error", at),
+        )
+
+
+def _keep(connection: sqlite3.Connection, path: Path, batch: BatchRecord, kind: str, at: float) -> str | None:
+    size = path.stat().st_size
+    if size == 0:
+        path.unlink()
+        return None
+    expires_at = at + (batch.created.output_seconds or BATCH_SECONDS)
+    filename = f"{batch.created.id}_{kind}.jsonl"
+    add_file(connection, FileRecord(path.name, filename, PURPOSE, size, at, expires_at))
+    return path.name

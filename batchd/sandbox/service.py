@@ -1,0 +1,24 @@
+"""What the routes of one running sandbox share."""
+
+from dataclasses import dataclass
+
+from batchd.sandbox.clock import VirtualClock
+from batchd.sandbox.settings import SandboxSettings
+from batchd.sandbox.settling import Settler
+from batchd.sandbox.state import State
+
+
+@dataclass(frozen=True)
+class Service:
+    """One sandbox: settings that may change while it runs, its state, clock, and what ends its batches."""
+
+    settings: SandboxSettings
+    state: State
+    clock: VirtualClock
+    settler: Settler
+
+
+def open_service(settings: SandboxSettings) -> Service:
+    """Open the state that the settings name and put a sandbox together."""
+    state, clock = State(settings.state), VirtualClock()
+    return Service(settings, state, clock, Settler(state, clock))

@@ -1,0 +1,162 @@
+"""The spool as a folder: one input file and at most two result files for each batch."""
+
+import contextlib
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import orjson
+
+from batchd.core.model import SpooledFile
+from batchd.core.result_index import ResultKind
+from batchd.errors import SpoolError
+from batchd.ports import InputWriter
+from batchd.spool.measure import BLOCK, is_blank, measure
+from batchd.spool.trouble import explained
+from batchd.spool.writing import DurableFile, new_file, sync_folder
+
+_PRIVATE_FOLDER = 0o700
+_ALL_RIGHTS = 0o777
+# No write takes this long: an older temporary file is what a crash left behind, and it holds row content.
+_LEFTOVER_SECONDS = 2 * 86_400
+
+
+class FolderSpool:
+    """Files ``<uid>.input.jsonl``, ``<uid>.output.jsonl`` and ``<uid>.error.jsonl`` in one private folder.
+
+    The folder is made by the first write (mode 0700), files have mode 0600 whatever the umask says.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._prepared = False
+
+    @contextlib.contextmanager
+    def write_input(self, uid: str) -> Iterator[InputWriter]:
+        """Opens a batch's input file; a file that was not finished leaves no trace."""
+        self._prepare()
+        with new_file(self.input_path(uid), secrets.token_hex(8)) as file:
+            yield _LineWriter(file)
+
+    def input_path(self, uid: str) -> Path:
+        """Where a batch's input file is."""
+        return self._folder / f"{uid}.input.jsonl"
+
+    def drop_lines(self, uid: str, seqs: frozenset[int]) -> SpooledFile:
+        """Rewrites an input file that was not sent yet without these requests."""
+        path = self.input_path(uid)
+        with self.write_input(uid) as writer:
+            for offset, line in _lines(path):
+                if _seq_of(line, path, offset) not in seqs:
+                    writer.write(line + b"\n")
+            return writer.finish()
+
+    def measure_input(self, uid: str) -> SpooledFile | None:
+        """Size and hash of the input file as it is on disk; None where it is missing."""
+        return _measured(self.input_path(uid))
+
+    def remove_input(self, uid: str) -> None:
+        """Removes an input file that no batch in the ledger knows; one that is not there is no error."""
+        path = self.input_path(uid)
+        with explained("remove", path), contextlib.suppress(FileNotFoundError):
+            path.unlink()
+            sync_folder(self._folder)
+
+    def store_result(
+        self, uid: str, kind: ResultKind, epoch: int, fill: Callable[[BinaryIO], None]
+    ) -> SpooledFile:
+        """Writes a result file through ``fill`` under a temporary name that carries the lease's epoch."""
+        self._prepare()
+        with new_file(self._result_path(uid, kind), str(epoch)) as file:
+            fill(cast("BinaryIO", file))
+            return file.finish()
+
+    def measure_result(self, uid: str, kind: ResultKind) -> SpooledFile | None:
+        """Size and hash of a result file as it is on disk; None where it is missing."""
+        return _measured(self._result_path(uid, kind))
+
+    def result_lines(self, uid: str, kind: ResultKind) -> Iterator[tuple[int, bytes]]:
+        """Offset and bytes of each line, its newline left out; blank lines are passed over."""
+        return _lines(self._result_path(uid, kind))
+
+    def result_line_at(self, uid: str, kind: ResultKind, offset: int) -> bytes:
+        """The line that starts at ``offset``, its newline left out."""
+        path = self._result_path(uid, kind)
+        with explained("read", path), path.open("rb") as file:
+            file.seek(offset)
+            return file.readline().removesuffix(b"\n")
+
+    def _result_path(self, uid: str, kind: ResultKind) -> Path:
+        return self._folder / f"{uid}.{kind}.jsonl"
+
+    def _prepare(self) -> None:
+        if self._prepared and self._folder.is_dir():
+            return
+        with explained("use the spool folder", self._folder):
+            self._folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+            sync_folder(self._folder.parent)
+            _make_private(self._folder)
+            _remove_leftovers(self._folder)
+        self._prepared = True
+
+
+class _LineWriter:
+    """An input file as the claim sees it: lines and an end."""
+
+    def __init__(self, file: DurableFile) -> None:
+        self._file = file
+
+    def write(self, line: bytes) -> None:
+        self._file.write(line)
+
+    def finish(self) -> SpooledFile:
+        return self._file.finish()
+
+
+def _make_private(folder: Path) -> None:
+    """Sets the mode of a folder of ours; another user's folder is theirs to set."""
+    status = folder.stat()
+    if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & _ALL_RIGHTS != _PRIVATE_FOLDER:
+        folder.chmod(_PRIVATE_FOLDER)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    oldest = time.time() - _LEFTOVER_SECONDS
+    for path in folder.glob(".*.part"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+
+
+def _measured(path: Path) -> SpooledFile | None:
+    with explained("read", path):
+        try:
+            with path.open("rb") as file:
+                return measure(file)
+        except FileNotFoundError:
+            return None
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    offset = 0
+    # A binary file is split on newline bytes alone; text would split at U+2028 and the like too.
+    with explained("read", path), path.open("rb", buffering=BLOCK) as file:
+        for line in file:
+            if not is_blank(line):
+                yield offset, line.removesuffix(b"\n")
+            offset += len(line)
+
+
+def _seq_of(line: bytes, path: Path, offset: int) -> int:
+    """The number at the end of the line's ``custom_id``, ``<uid>-<seq>``."""
+    try:
+        return int(orjson.loads(line)["custom_id"].rpartition("-")[2])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SpoolError(
+            f"{path}, byte {offset}: this line has no custom_id of batchd's; somebody changed the file",
+            next_command="run `batchd verify`",
+        ) from error

@@ -1,0 +1,261 @@
+"""apply: the answers of a collected batch are written to their rows, a chunk a transaction, each at most once.
+
+The row's update, its request's outcome, its gate and its before-image commit together, under the row's lock,
+and only where the row still is what it was when its prompt was made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from batchd import events
+from batchd.core.judging import Answers, FileAnswers, Judged, RefusedAnswers
+from batchd.core.landing import before_image, is_suspect, landing, values_to_write
+from batchd.core.model import Batch, FinishedRequest, Kept, Lease, OpenRequest, RowNow, SettledGate
+from batchd.core.outcomes import RULES, Outcome, settle_gate
+from batchd.core.refusals import judge, read_faults
+from batchd.core.result_index import Place, ResultKind, index_results
+from batchd.core.result_lines import LineReader
+from batchd.core.states import BatchState
+from batchd.core.tasks import TaskDefinition
+from batchd.core.verdicts import Verdict
+from batchd.errors import DatabaseError, DataRefusedError, HoldBatchError, LeaseLostError, SpoolError
+from batchd.ports import Counts, Ledger, Scope, Workplace
+
+log = structlog.get_logger("batchd")
+
+
+class _AlteredResultsError(Exception):
+    """A result file is not on disk as it was collected."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Landed:
+    """A request with its final outcome; ``row`` is what stands in the table under the lock."""
+
+    request: OpenRequest
+    judged: Judged
+    row: RowNow | None
+    outcome: Outcome
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.judged.verdict
+
+
+class Apply:
+    """Applies every collected batch in scope that no person holds."""
+
+    def __init__(self, place: Workplace, scope: Scope) -> None:
+        self._place = place
+        self._scope = scope
+        self._counts = Counts()
+
+    def run_once(self) -> Counts:
+        """One pass. Counts ``batches_closed``, ``batches_held`` and rows by outcome."""
+        for batch in self._place.store.read(
+            lambda ledger: ledger.batches.at(BatchState.COLLECTED, self._scope)
+        ):
+            if batch.state is BatchState.COLLECTED and not self._is_paused(batch.task_id):
+                self._apply_under_lease(batch)
+        return self._counts
+
+    def _is_paused(self, task_id: int) -> bool:
+        return self._place.store.read(lambda ledger: ledger.tasks.is_paused(task_id))
+
+    def _apply_under_lease(self, batch: Batch) -> None:
+        lease = self._place.store.transact(
+            lambda ledger: ledger.batches.take_lease(batch.id, self._place.owner, self._place.lease_seconds)
+        )
+        if lease is None:
+            self._counts.cause(LeaseLostError.exit_code)
+            return
+        try:
+            self._apply(batch, lease)
+        except (_AlteredResultsError, SpoolError):
+            self._fetch_again(batch, lease)
+        except HoldBatchError as error:
+            self._hold(batch, lease, error.finding, error.message)
+        except LeaseLostError:
+            raise
+        except DatabaseError as error:
+            self._hold(batch, lease, "apply-failed", error.message)
+            self._counts.cause(error.exit_code)
+        finally:
+            self._place.store.transact(lambda ledger: ledger.batches.release(lease))
+
+    def _apply(self, batch: Batch, lease: Lease) -> None:
+        task = self._place.store.read(lambda ledger: ledger.tasks.definition(batch.version_id))
+        answers = self._answers(batch, task)
+        done, last = 0, 0
+        while seqs := self._next_chunk(batch, last):
+            self._apply_chunk(batch, lease, task, answers.judge(seqs), first=last == 0)
+            done, last = done + len(seqs), seqs[-1]
+            self._place.progress.step("applying results", done, batch.requests)
+        self._close(batch, lease, answers)
+
+    def _answers(self, batch: Batch, task: TaskDefinition) -> Answers:
+        seqs = self._place.store.read(lambda ledger: ledger.requests.seqs(batch.id))
+        if (batch.vendor_status or "").lower() == "failed":
+            kept = self._place.store.read(lambda ledger: ledger.contents.read(batch.id, "vendor_errors"))
+            return RefusedAnswers(judge(read_faults(kept), batch.requests), sorted(seqs))
+        index = index_results(
+            batch.uid,
+            seqs,
+            [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in self._files(batch)],
+        )
+
+        def line_at(place: Place) -> bytes:
+            return self._place.spool.result_line_at(batch.uid, place.kind, place.offset)
+
+        return FileAnswers(index, LineReader(task), line_at)
+
+    def _files(self, batch: Batch) -> list[ResultKind]:
+        """The batch's result files, proved to be what was collected."""
+        recorded: dict[ResultKind, str | None] = {"output": batch.output_sha256, "error": batch.error_sha256}
+        for kind, sha256 in recorded.items():
+            if sha256 is not None:
+                found = self._place.spool.measure_result(batch.uid, kind)
+                if found is None or found.sha256 != sha256:
+                    raise _AlteredResultsError
+        return [kind for kind, sha256 in recorded.items() if sha256 is not None]
+
+    def _next_chunk(self, batch: Batch, last: int) -> list[int]:
+        return self._place.store.read(
+            lambda ledger: ledger.requests.open_after(batch.id, last, self._place.chunk)
+        )
+
+    def _apply_chunk(
+        self, batch: Batch, lease: Lease, task: TaskDefinition, judged: Sequence[Judged], *, first: bool
+    ) -> None:
+        """Writes a chunk; where the database refuses its values, halves it until the poison row is alone."""
+        try:
+            landed = self._place.store.transact(
+                lambda ledger: self._write(ledger, batch, task, judged, first=first), lease=lease
+            )
+        except DataRefusedError as error:
+            if len(judged) == 1:
+                self._apply_chunk(batch, lease, task, [judged[0].poisoned(error.message)], first=False)
+                return
+            half = len(judged) // 2
+            self._apply_chunk(batch, lease, task, judged[:half], first=first)
+            self._apply_chunk(batch, lease, task, judged[half:], first=False)
+            return
+        for one in landed:
+            self._counts.add(one.outcome.value)
+        log.info(events.APPLY_CHUNK_WRITTEN, task=batch.task, batch=batch.id, requests=len(landed))
+
+    def _write(
+        self, ledger: Ledger, batch: Batch, task: TaskDefinition, judged: Sequence[Judged], *, first: bool
+    ) -> list[_Landed]:
+        by_seq = {one.seq: one for one in judged}
+        # A COMMIT whose answer was lost is settled here: its requests are no longer open.
+        requests = ledger.requests.lock_open(batch.id, list(by_seq))
+        rows = ledger.rows(batch.task_id, task)
+        now = rows.lock([one for one in requests if by_seq[one.seq].verdict.outcome is Outcome.APPLIED])
+        landed = [_land(request, by_seq[request.seq], now.get(request.key.identity)) for request in requests]
+        if first and not batch.checks_waived and is_suspect([one.outcome for one in landed]):
+            raise HoldBatchError(
+                "more than half of the first rows are stale, gone or invalid; nothing was written",
+                finding="suspect-results",
+            )
+        applied = [one for one in landed if one.outcome is Outcome.APPLIED]
+        rows.write([(one.request.key, values_to_write(task, one.verdict, batch.uid)) for one in applied])
+        pending = rows.pending_among([one.request.key for one in applied])
+        ledger.contents.keep(batch.id, [piece for one in landed for piece in _kept(one)])
+        ledger.requests.finish(batch.id, [self._finished(task, one) for one in landed])
+        ledger.gates.settle(batch.task_id, batch.id, [_settled(task, one, pending) for one in landed])
+        if pending and task.pending is not None:
+            ledger.findings.open("pending-not-cleared", f"task {batch.task}")
+        ledger.batches.note_applied(batch)
+        return landed
+
+    def _finished(self, task: TaskDefinition, one: _Landed) -> FinishedRequest:
+        verdict = one.verdict
+        paid = RULES[one.outcome].paid and one.outcome is not Outcome.MISSING
+        cost = self._place.prices.cost(verdict.model or task.model, verdict.usage) if paid else None
+        return FinishedRequest(
+            one.request.seq,
+            one.outcome,
+            verdict.usage,
+            verdict.finish_reason,
+            verdict.code or _reason(one)[0],
+            verdict.sentence or _reason(one)[1],
+            cost,
+        )
+
+    def _close(self, batch: Batch, lease: Lease, answers: Answers) -> None:
+        def closed(ledger: Ledger) -> dict[Outcome, int]:
+            strangers = [Kept(0, "stranger", body, part) for part, body in enumerate(answers.strangers())]
+            if strangers and not ledger.contents.read(batch.id, "stranger"):
+                ledger.contents.keep(batch.id, strangers)
+                ledger.findings.open("strange-lines", f"batch {batch.id}", f"{len(strangers)} lines")
+            if ledger.batches.has_open_requests(batch):
+                raise HoldBatchError("a request or gate of this batch is still open", finding="apply-failed")
+            counts = ledger.batches.tally(batch)
+            end = BatchState.FAILED if (batch.vendor_status or "").lower() == "failed" else BatchState.CLOSED
+            ledger.batches.move(batch, end, "every request and gate is settled")
+            for kind in ("suspect-results", "apply-failed", "batch-refused", "short-results"):
+                ledger.findings.close(kind, f"batch {batch.id}")
+            return counts
+
+        counts = self._place.store.transact(closed, lease=lease)
+        self._counts.add("batches_closed")
+        log.info(
+            events.BATCH_CLOSED,
+            task=batch.task,
+            batch=batch.id,
+            vendor_batch=batch.vendor_batch_id,
+            **{outcome.value: number for outcome, number in counts.items()},
+        )
+
+    def _fetch_again(self, batch: Batch, lease: Lease) -> None:
+        self._place.store.transact(
+            lambda ledger: ledger.batches.move(
+                batch, BatchState.ENDED, "a result file is missing or altered; it is fetched again", looks=0
+            ),
+            lease=lease,
+        )
+        self._counts.add("batches_fetched_again")
+
+    def _hold(self, batch: Batch, lease: Lease, finding: str, reason: str) -> None:
+        def written(ledger: Ledger) -> None:
+            ledger.batches.hold(ledger.batches.get(batch.id), reason, finding)
+            ledger.findings.open(finding, f"batch {batch.id}", reason)
+
+        self._place.store.transact(written, lease=lease)
+        self._counts.add("batches_held")
+        log.error(events.BATCH_HELD, task=batch.task, batch=batch.id, finding=finding)
+
+
+def _land(request: OpenRequest, judged: Judged, row: RowNow | None) -> _Landed:
+    return _Landed(request, judged, row, landing(request, judged.verdict, row))
+
+
+def _kept(one: _Landed) -> list[Kept]:
+    if one.outcome is Outcome.APPLIED and one.row is not None:
+        return [Kept(one.request.seq, "before", before_image(one.row.before))]
+    if not RULES[one.outcome].keeps_result:
+        return []
+    return [Kept(one.request.seq, "line", body, part) for part, body in enumerate(one.judged.lines)]
+
+
+def _settled(task: TaskDefinition, one: _Landed, pending: frozenset[tuple[int, str]]) -> SettledGate:
+    tries = one.request.tries.after(one.outcome)
+    still_pending = one.request.key.identity in pending or (
+        one.row is not None and one.row.pending and one.outcome is Outcome.STALE
+    )
+    verdict = settle_gate(
+        one.outcome, tries, task.limits, still_pending=still_pending, first_delay=task.retry_delay
+    )
+    code, sentence = _reason(one)
+    return SettledGate(
+        one.request.seq, one.request.key, verdict.state, verdict.delay, tries, one.outcome, code, sentence
+    )
+
+
+def _reason(one: _Landed) -> tuple[str, str]:
+    if one.verdict.sentence or one.outcome is Outcome.APPLIED:
+        return one.verdict.code, one.verdict.sentence
+    return one.outcome.value, RULES[one.outcome].meaning

@@ -1,0 +1,328 @@
+"""claim: pending rows become a batch file on disk and, in one transaction, its batch, requests and gates."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import structlog
+
+from batchd import events
+from batchd.core.bodies import RequestBuilder, custom_id
+from batchd.core.keys import RowKey
+from batchd.core.model import KeyPage, Lease, NewBatch, NewRequest, SourceRow, SpooledFile, TaskRecord
+from batchd.core.outcomes import Outcome
+from batchd.core.rendering import UnrenderableError
+from batchd.errors import LeaseLostError
+from batchd.ports import Account, ConfiguredTask, Counts, InputWriter, Ledger, Orders, Scope, Workplace
+
+log = structlog.get_logger("batchd")
+
+_PAGE = 500
+_MOST_RETRIES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A row that is due; ``retried`` has a gate already, ``moves_resume`` was met in key order."""
+
+    row: SourceRow
+    retried: bool
+    moves_resume: bool
+
+
+@dataclass(slots=True)
+class _Filling:
+    """A batch file being filled."""
+
+    uid: str
+    requests: list[NewRequest] = field(default_factory=list)
+    failures: list[tuple[RowKey, Outcome, str, str]] = field(default_factory=list)
+    bytes: int = 0
+    resume_key: int | None = None
+
+
+class Claim:
+    """Builds batches for every task in scope, until nothing is due or enough batches are open."""
+
+    def __init__(self, place: Workplace, scope: Scope, orders: Orders) -> None:
+        self._place = place
+        self._scope = scope
+        self._orders = orders
+
+    def run_once(self) -> Counts:
+        """One pass over the tasks. Counts ``batches_built``, ``rows_claimed``, ``rows_failed``."""
+        counts = Counts()
+        if self._scope.batch_id is not None:
+            return counts
+        for task in self._place.tasks.values():
+            if self._scope.task in (None, task.definition.name):
+                left = (
+                    None if self._orders.batches is None else self._orders.batches - counts["batches_built"]
+                )
+                counts.merge(_TaskClaim(self._place, task, replace(self._orders, batches=left)).run())
+        return counts
+
+
+class _TaskClaim:
+    """One pass over one task."""
+
+    def __init__(self, place: Workplace, task: ConfiguredTask, orders: Orders) -> None:
+        self._place = place
+        self._task = task
+        self._definition = task.definition
+        self._account: Account = place.accounts[task.definition.vendor]
+        self._orders = orders
+        self._builder = RequestBuilder(task.definition)
+        self._counts = Counts()
+        self._exhausted = False
+        self._rest: _Due | None = None
+
+    def run(self) -> Counts:
+        record, reason = self._place.store.transact(self._register)
+        if reason:
+            log.warning(events.CLAIM_BLOCKED, task=record.name, reason=reason)
+            self._counts.add("tasks_blocked")
+            return self._counts
+        lease = self._place.store.transact(
+            lambda ledger: ledger.tasks.take_lease(record.id, self._place.owner, self._place.lease_seconds)
+        )
+        if lease is None:
+            self._counts.cause(LeaseLostError.exit_code)
+            return self._counts
+        try:
+            self._claim_all(record, lease)
+        finally:
+            self._place.store.transact(lambda ledger: ledger.tasks.release(lease))
+        return self._counts
+
+    def _register(self, ledger: Ledger) -> tuple[TaskRecord, str]:
+        """Makes the task known, and says why it must not be claimed for, if there is a reason."""
+        name, fingerprint = self._definition.name, self._definition.fingerprint
+        record = ledger.tasks.find(name) or self._renamed(ledger) or ledger.tasks.add(name, fingerprint)
+        if record.fingerprint != fingerprint:
+            if ledger.tasks.has_open_work(record.id):
+                ledger.findings.open("task-moved", f"task {name}")
+                return record, "its table or key changed while rows are in work; see: batchd status"
+            ledger.tasks.set_fingerprint(record.id, fingerprint)
+        ledger.findings.close("task-moved", f"task {name}")
+        if record.paused:
+            return record, f"it is paused: {record.pause_reason}"
+        if ledger.findings.is_open("stranger", f"vendor {self._account.name} "):
+            return record, "the vendor holds batches this ledger has forgotten; see: batchd status"
+        if ledger.findings.is_open("account-moved", f"vendor {self._account.name}"):
+            return record, "its vendor account changed while batches are open there; see: batchd status"
+        return record, ""
+
+    def _renamed(self, ledger: Ledger) -> TaskRecord | None:
+        former = ledger.tasks.find(self._task.formerly) if self._task.formerly else None
+        if former is not None:
+            ledger.tasks.rename(former.id, self._definition.name)
+        return ledger.tasks.find(self._definition.name)
+
+    def _claim_all(self, record: TaskRecord, lease: Lease) -> None:
+        version_id = self._place.store.transact(
+            lambda ledger: ledger.tasks.save_version(record.id, self._definition), lease=lease
+        )
+        due = self._due_rows(record)
+        while self._may_build(record):
+            if not self._build(record, lease, version_id, due):
+                break
+        self._record_sweep(record, lease)
+
+    def _may_build(self, record: TaskRecord) -> bool:
+        if self._orders.batches is not None and self._counts["batches_built"] >= self._orders.batches:
+            return False
+        most = record.max_open_batches if record.max_open_batches is not None else self._task.max_open_batches
+        return self._place.store.read(lambda ledger: ledger.batches.open_count(record.id)) < most
+
+    def _build(self, record: TaskRecord, lease: Lease, version_id: int, due: Iterator[_Due]) -> bool:
+        """Fills and records one batch; False where nothing more is due."""
+        filling = _Filling(self._place.new_uid())
+        size = min(record.batch_size or self._task.batch_size, self._account.max_requests)
+        with self._place.spool.write_input(filling.uid) as writer:
+            self._fill(filling, writer, size, due)
+            if not filling.requests or self._waits_for_more(record, filling):
+                self._record_failures(record, lease, filling)
+                return False
+            spooled = writer.finish()
+        kept = self._place.store.transact(
+            lambda ledger: self._record(ledger, record, version_id, filling, spooled), lease=lease
+        )
+        if not kept:
+            self._place.spool.remove_input(filling.uid)
+        self._counts.add("batches_built", 1 if kept else 0)
+        self._counts.add("rows_claimed", kept)
+        self._counts.add("rows_failed", len(filling.failures))
+        log.info(
+            events.CLAIM_BATCH_BUILT,
+            task=record.name,
+            uid=filling.uid,
+            rows=kept,
+            failed=len(filling.failures),
+        )
+        return True
+
+    def _fill(self, filling: _Filling, writer: InputWriter, size: int, due: Iterator[_Due]) -> None:
+        while len(filling.requests) < size:
+            one = self._rest or next(due, None)
+            self._rest = None
+            if one is None:
+                return
+            if not self._take(filling, writer, one):
+                self._rest = one
+                return
+            if one.moves_resume:
+                filling.resume_key = one.row.key.integer
+            self._place.progress.step(
+                "claiming rows", self._counts["rows_claimed"] + len(filling.requests), None
+            )
+
+    def _take(self, filling: _Filling, writer: InputWriter, one: _Due) -> bool:
+        """Adds a row's request to the file, or sets the row aside; False where the file is full."""
+        seq = len(filling.requests) + 1
+        try:
+            line = self._builder.line(custom_id(filling.uid, seq), one.row.inputs)
+        except UnrenderableError as error:
+            filling.failures.append((one.row.key, Outcome.UNRENDERABLE, error.code, error.sentence))
+            return True
+        if len(line) > self._account.max_bytes:
+            sentence = f"the request has {len(line):,} bytes; the vendor takes files up to {self._account.max_bytes:,}"
+            filling.failures.append((one.row.key, Outcome.TOO_LARGE, "too_large", sentence))
+            return True
+        if filling.bytes + len(line) > self._account.max_bytes:
+            return False
+        writer.write(line)
+        filling.bytes += len(line)
+        filling.requests.append(NewRequest(seq, one.row.key, one.row.guard, one.row.guard_value, one.retried))
+        return True
+
+    def _waits_for_more(self, record: TaskRecord, filling: _Filling) -> bool:
+        if (
+            self._orders.eager
+            or len(filling.requests) >= self._task.min_batch_size
+            or self._task.max_wait is None
+        ):
+            return False
+        since = self._place.store.read(lambda ledger: ledger.tasks.seconds_since_batch(record.id))
+        return since is not None and since < self._task.max_wait
+
+    def _record(
+        self, ledger: Ledger, record: TaskRecord, version_id: int, filling: _Filling, spooled: SpooledFile
+    ) -> int:
+        """Batch, gates and requests in one transaction; returns how many requests it holds.
+
+        The gates go in first and the predicate is asked after: a row that somebody finished or gated meanwhile
+        drops out of the file before it is sent.
+        """
+        known = ledger.batches.find(filling.uid)
+        if known is not None:
+            return known.requests
+        account = self._account
+        batch_id = ledger.batches.add(
+            NewBatch(
+                filling.uid,
+                record.id,
+                version_id,
+                account.name,
+                account.fingerprint,
+                spooled.bytes,
+                spooled.sha256,
+            )
+        )
+        opened = ledger.gates.open(record.id, batch_id, filling.requests)
+        rows = ledger.rows(record.id, self._definition)
+        pending = rows.pending_among([one.key for one in filling.requests if one.seq in opened])
+        kept = [one for one in filling.requests if one.seq in opened and one.key.identity in pending]
+        ledger.gates.drop(
+            record.id,
+            [one.key for one in filling.requests if one.seq in opened and one.key.identity not in pending],
+        )
+        dropped = frozenset(one.seq for one in filling.requests) - {one.seq for one in kept}
+        if dropped:
+            spooled = self._place.spool.drop_lines(filling.uid, dropped)
+        ledger.requests.add(batch_id, kept)
+        ledger.gates.fail(record.id, filling.failures)
+        batch = ledger.batches.get(batch_id)
+        ledger.batches.note(batch, requests=len(kept), input_bytes=spooled.bytes, input_sha256=spooled.sha256)
+        if not kept:
+            ledger.batches.abandon(ledger.batches.get(batch_id), "no row of it is pending any more")
+        if filling.resume_key is not None:
+            ledger.tasks.set_resume_key(record.id, filling.resume_key)
+        return len(kept)
+
+    def _record_failures(self, record: TaskRecord, lease: Lease, filling: _Filling) -> None:
+        if filling.failures:
+            self._place.store.transact(
+                lambda ledger: ledger.gates.fail(record.id, filling.failures), lease=lease
+            )
+            self._counts.add("rows_failed", len(filling.failures))
+
+    def _due_rows(self, record: TaskRecord) -> Iterator[_Due]:
+        """Retries first, then the table from the resume point, then, where a sweep is due, from its start."""
+        yield from self._due_retries(record)
+        start = record.resume_key if self._definition.has_integer_key else None
+        yield from self._table(record, start, None)
+        if start is not None and self._sweeps(record):
+            yield from self._table(record, None, start)
+        self._exhausted = start is None or self._sweeps(record)
+
+    def _due_retries(self, record: TaskRecord) -> Iterator[_Due]:
+        keys = self._place.store.read(lambda ledger: ledger.gates.due_retries(record.id, _MOST_RETRIES))
+        for at in range(0, len(keys), _PAGE):
+            wanted = partial(self._still_wanted, record, keys[at : at + _PAGE])
+            rows = self._place.store.transact(wanted)
+            yield from (_Due(row, retried=True, moves_resume=False) for row in rows)
+
+    def _still_wanted(self, record: TaskRecord, keys: list[RowKey], ledger: Ledger) -> list[SourceRow]:
+        rows = ledger.rows(record.id, self._definition)
+        pending = rows.pending_among(keys)
+        ledger.gates.drop(record.id, [key for key in keys if key.identity not in pending])
+        return rows.read([key for key in keys if key.identity in pending])
+
+    def _table(self, record: TaskRecord, after: int | None, until: int | None) -> Iterator[_Due]:
+        """Claimable rows in key order, ``after`` < key ≤ ``until``; bounds only ever for single integer keys."""
+        position: tuple[Any, ...] | None = None if after is None else (after,)
+        while True:
+            page, rows = self._place.store.read(partial(self._page, record, position))
+            if page.unusable:
+                self._report_unusable(record, page.unusable)
+            for row in rows:
+                if until is not None and row.key.integer > until:
+                    return
+                yield _Due(
+                    row, retried=False, moves_resume=until is None and self._definition.has_integer_key
+                )
+            if page.last is None:
+                return
+            position = page.last
+
+    def _page(
+        self, record: TaskRecord, after: tuple[Any, ...] | None, ledger: Ledger
+    ) -> tuple[KeyPage, list[SourceRow]]:
+        rows = ledger.rows(record.id, self._definition)
+        page = rows.claimable(after, _PAGE)
+        return page, rows.read(page.keys)
+
+    def _report_unusable(self, record: TaskRecord, number: int) -> None:
+        self._place.store.transact(
+            lambda ledger: ledger.findings.open("unusable-keys", f"task {record.name}")
+        )
+        log.warning(events.CLAIM_ROWS_UNUSABLE, task=record.name, rows=number)
+
+    def _sweeps(self, record: TaskRecord) -> bool:
+        if self._orders.eager:
+            return True
+        since = self._place.store.read(lambda ledger: ledger.tasks.seconds_since_sweep(record.id))
+        return since is None or since >= self._place.sweep_interval
+
+    def _record_sweep(self, record: TaskRecord, lease: Lease) -> None:
+        """What is left unclaimed: nothing where the table is exhausted, else it is counted, now and then."""
+        if not self._exhausted and not self._sweeps(record):
+            return
+
+        def written(ledger: Ledger) -> None:
+            left = 0 if self._exhausted else ledger.rows(record.id, self._definition).count_claimable()
+            ledger.tasks.record_sweep(record.id, left)
+
+        self._place.store.transact(written, lease=lease)

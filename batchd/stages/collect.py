@@ -1,0 +1,205 @@
+"""collect: the result files of an ended batch come to disk, complete and durable, before any row is touched."""
+
+from functools import partial
+from typing import BinaryIO
+
+import structlog
+
+from batchd import events
+from batchd.core.model import Batch, Lease, SpooledFile, VendorFault
+from batchd.core.pacing import SUBMIT_TRIES, submit_delay
+from batchd.core.refusals import Refusal, Remedy, judge, read_faults
+from batchd.core.result_index import ResultIndex, ResultKind, index_results
+from batchd.core.states import BatchState
+from batchd.errors import LeaseLostError, VendorError, VendorNotFoundError, VendorUnclearError
+from batchd.ports import Account, Counts, Ledger, Scope, Workplace
+
+log = structlog.get_logger("batchd")
+
+_KINDS: tuple[ResultKind, ...] = ("output", "error")
+_MARGIN = 60.0
+_LOOKS = 2
+
+
+class Collect:
+    """Fetches the results of every ended batch in scope."""
+
+    def __init__(self, place: Workplace, scope: Scope) -> None:
+        self._place = place
+        self._scope = scope
+        self._counts = Counts()
+
+    def run_once(self) -> Counts:
+        """One pass. Counts ``batches_collected``, ``batches_sent_back``, ``batches_held``."""
+        due = self._scope.batch_id is None
+        for batch in self._place.store.read(
+            lambda ledger: ledger.batches.at(BatchState.ENDED, self._scope, due=due)
+        ):
+            account = self._place.accounts.get(batch.account)
+            if account is not None and account.fingerprint == batch.account_fingerprint:
+                self._collect_under_lease(batch, account)
+        return self._counts
+
+    def _collect_under_lease(self, batch: Batch, account: Account) -> None:
+        seconds = 2 * account.upload_seconds + _MARGIN
+        lease = self._place.store.transact(
+            lambda ledger: ledger.batches.take_lease(batch.id, self._place.owner, seconds)
+        )
+        if lease is None:
+            self._counts.cause(LeaseLostError.exit_code)
+            return
+        try:
+            if (batch.vendor_status or "").lower() == "failed":
+                self._settle_refused(batch, lease)
+            else:
+                self._fetch(batch, account, lease)
+        except VendorError as error:
+            self._postpone(batch, lease, error)
+        finally:
+            self._place.store.transact(lambda ledger: ledger.batches.release(lease))
+
+    def _fetch(self, batch: Batch, account: Account, lease: Lease) -> None:
+        files = {
+            kind: self._download(batch, account, lease, kind, file_id)
+            for kind, file_id in zip(_KINDS, (batch.output_file_id, batch.error_file_id), strict=True)
+            if file_id
+        }
+        index = self._index(batch, files)
+        reason = _shortfall(batch, index)
+        if reason and not batch.checks_waived:
+            self._look_again(batch, lease, reason)
+            return
+        if index.lines < batch.requests and batch.looks + 1 < _LOOKS and not batch.checks_waived:
+            self._look_again(batch, lease, f"{batch.requests - index.lines} requests are in neither file")
+            return
+        self._place.store.transact(lambda ledger: self._write_down(ledger, batch, files), lease=lease)
+        self._counts.add("batches_collected")
+        log.info(
+            events.COLLECT_FINISHED,
+            task=batch.task,
+            batch=batch.id,
+            lines=index.lines,
+            repeats=index.repeats,
+            conflicts=len(index.conflicts),
+            strangers=len(index.strangers),
+        )
+
+    def _download(
+        self, batch: Batch, account: Account, lease: Lease, kind: ResultKind, file_id: str
+    ) -> SpooledFile:
+        told = account.vendor.file_bytes(file_id)
+        fill = partial(_download, account, file_id)
+        stored = self._place.spool.store_result(batch.uid, kind, lease.epoch, fill)
+        if told is not None and stored.bytes != told:
+            raise VendorUnclearError(
+                f"the {kind} file of batch {batch.id} came with {stored.bytes:,} bytes in place of {told:,}",
+                code="cut_off",
+            )
+        return stored
+
+    def _index(self, batch: Batch, files: dict[ResultKind, SpooledFile]) -> ResultIndex:
+        seqs = self._place.store.read(lambda ledger: ledger.requests.seqs(batch.id))
+        return index_results(
+            batch.uid, seqs, [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in files]
+        )
+
+    def _write_down(self, ledger: Ledger, batch: Batch, files: dict[ResultKind, SpooledFile]) -> None:
+        output, error = files.get("output"), files.get("error")
+        if ledger.findings.close("short-results", f"batch {batch.id}") and batch.state is BatchState.HELD:
+            batch = ledger.batches.resume(batch, "the results are complete now")
+        ledger.batches.move(
+            batch,
+            BatchState.COLLECTED,
+            "result files are on disk",
+            output_bytes=output.bytes if output else None,
+            output_sha256=output.sha256 if output else None,
+            error_bytes=error.bytes if error else None,
+            error_sha256=error.sha256 if error else None,
+        )
+
+    def _look_again(self, batch: Batch, lease: Lease, reason: str) -> None:
+        """A first shortfall is looked at again after a while; a second one asks for a person."""
+        looks = batch.looks + 1
+
+        def written(ledger: Ledger) -> None:
+            ledger.batches.note(batch, looks=looks)
+            here = batch
+            if looks >= _LOOKS:
+                here = ledger.batches.hold(batch, reason, "short_results")
+                ledger.findings.open("short-results", f"batch {batch.id}", reason)
+            ledger.batches.wait(here, submit_delay(looks, self._place.check_interval))
+
+        self._place.store.transact(written, lease=lease)
+        self._counts.add("batches_held" if looks >= _LOOKS else "batches_looked_at_again")
+        log.warning(events.COLLECT_FELL_SHORT, task=batch.task, batch=batch.id, look=looks, reason=reason)
+
+    def _settle_refused(self, batch: Batch, lease: Lease) -> None:
+        """The vendor refused the whole batch in its validation: no line ran, nothing was paid."""
+        if batch.state is BatchState.HELD and not batch.checks_waived:
+            return
+        refusal = judge(self._faults(batch), batch.requests)
+        again = refusal.remedy is Remedy.AGAIN and batch.attempt < SUBMIT_TRIES
+        rows = refusal.remedy is Remedy.ROWS or batch.checks_waived
+
+        def written(ledger: Ledger) -> None:
+            if again:
+                self._send_back(ledger, batch, refusal)
+            elif rows:
+                ledger.batches.move(
+                    batch,
+                    BatchState.COLLECTED,
+                    "refused for some lines; the others go again",
+                    error_code=refusal.code,
+                )
+            else:
+                held = ledger.batches.hold(batch, "the vendor refused the whole batch", refusal.code)
+                ledger.findings.open("batch-refused", f"batch {batch.id}", refusal.code)
+                ledger.batches.wait(held, self._place.check_interval)
+
+        self._place.store.transact(written, lease=lease)
+        name = "batches_sent_back" if again else "batches_collected" if rows else "batches_held"
+        self._counts.add(name)
+        event = events.BATCH_SENT_BACK if again else events.COLLECT_FINISHED if rows else events.BATCH_HELD
+        log.warning(event, task=batch.task, batch=batch.id, code=refusal.code)
+
+    def _faults(self, batch: Batch) -> list[VendorFault]:
+        return read_faults(
+            self._place.store.read(lambda ledger: ledger.contents.read(batch.id, "vendor_errors"))
+        )
+
+    def _send_back(self, ledger: Ledger, batch: Batch, refusal: Refusal) -> None:
+        back = ledger.batches.move(
+            batch,
+            BatchState.BUILT,
+            f"refused for a passing reason ({refusal.code})",
+            vendor_batch_id=None,
+            vendor_status=None,
+            error_code=refusal.code,
+        )
+        ledger.batches.wait(back, submit_delay(batch.attempt, self._place.check_interval))
+
+    def _postpone(self, batch: Batch, lease: Lease, error: VendorError) -> None:
+        lost = isinstance(error, VendorNotFoundError) or error.code == "cut_off"
+        if lost and not batch.checks_waived:
+            self._look_again(batch, lease, error.message)
+        else:
+            self._place.store.transact(
+                lambda ledger: ledger.batches.wait(batch, submit_delay(1, self._place.check_interval)),
+                lease=lease,
+            )
+            self._counts.add("collects_postponed")
+        self._counts.cause(error.exit_code)
+        log.warning(events.COLLECT_POSTPONED, task=batch.task, batch=batch.id, code=error.code)
+
+
+def _shortfall(batch: Batch, index: ResultIndex) -> str:
+    counted = (batch.counted_completed or 0) + (batch.counted_failed or 0)
+    if index.broken_end:
+        return "a result file ends in the middle of a line"
+    if index.lines < min(counted, batch.requests):
+        return f"the vendor counted {counted} results, the files hold {index.lines}"
+    return ""
+
+
+def _download(account: Account, file_id: str, sink: BinaryIO) -> None:
+    account.vendor.download(file_id, sink)

@@ -1,0 +1,208 @@
+"""recover: settles by looking what a crash, a lost answer or a restored backup left open.
+
+A create whose outcome nobody knows is looked for at the vendor; it is never guessed and never blindly repeated.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from batchd import events
+from batchd.core.model import Batch, Lease, Listing, VendorBatch
+from batchd.core.reconcile import matches
+from batchd.core.states import BatchState
+from batchd.errors import LeaseLostError, VendorError
+from batchd.ports import Account, Counts, Ledger, Scope, Workplace
+
+log = structlog.get_logger("batchd")
+
+# The intent's time is the database's, a batch's the vendor's.
+_SKEW = timedelta(hours=1)
+_MARGIN = 120.0
+_LOOKS = 2
+_RUNNING = frozenset({"validating", "in_progress"})
+
+
+class Recover:
+    """Settles unknown submits, and looks for batches the ledger has forgotten.
+
+    Args:
+        place: what the stage may reach.
+        scope: which part of the ledger.
+        strangers: look for forgotten batches too; done before a process's first claim.
+    """
+
+    def __init__(self, place: Workplace, scope: Scope, *, strangers: bool = False) -> None:
+        self._place = place
+        self._scope = scope
+        self._strangers = strangers
+        self._counts = Counts()
+
+    def run_once(self) -> Counts:
+        """One pass. Counts ``submits_settled``, ``batches_held``, ``strangers``."""
+        for batch in self._place.store.read(
+            lambda ledger: ledger.batches.at(BatchState.SUBMITTING, self._scope)
+        ):
+            account = self._place.accounts.get(batch.account)
+            if account is not None and account.fingerprint == batch.account_fingerprint:
+                self._settle_under_lease(batch, account)
+        for account in self._place.accounts.values():
+            self._guarded(account, self._watch_fenced)
+            if self._strangers:
+                self._guarded(account, self._look_for_strangers)
+        return self._counts
+
+    def _guarded(self, account: Account, look: Callable[[Account], None]) -> None:
+        try:
+            look(account)
+        except VendorError as error:
+            self._counts.cause(error.exit_code)
+
+    def _settle_under_lease(self, batch: Batch, account: Account) -> None:
+        # Another process that holds the lease may be in the middle of its POST.
+        seconds = account.create_seconds + _MARGIN
+        lease = self._place.store.transact(
+            lambda ledger: ledger.batches.take_lease(batch.id, self._place.owner, seconds)
+        )
+        if lease is None:
+            self._counts.cause(LeaseLostError.exit_code)
+            return
+        try:
+            batch = self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
+            if batch.position is BatchState.SUBMITTING:
+                self._settle(batch, account, lease)
+        except VendorError as error:
+            self._place.store.transact(
+                lambda ledger: ledger.batches.wait(batch, self._place.check_interval), lease=lease
+            )
+            self._counts.cause(error.exit_code)
+        finally:
+            self._place.store.transact(lambda ledger: ledger.batches.release(lease))
+
+    def _settle(self, batch: Batch, account: Account, lease: Lease) -> None:
+        if batch.vendor_batch_id:
+            # Its id was learned by a process that had lost the lease.
+            self._adopt(batch, lease, account.vendor.retrieve_batch(batch.vendor_batch_id))
+            return
+        listing = self._listing(batch, account)
+        found = matches(batch, listing.batches)
+        if found:
+            self._cancel_extras(batch, account, found[1:])
+            self._adopt(batch, lease, found[0])
+        else:
+            self._absent(batch, account, lease, listing)
+
+    def _listing(self, batch: Batch, account: Account) -> Listing:
+        if not account.lists:
+            return Listing((), complete=False)
+        since = (batch.intent_at or batch.created_at) - _SKEW
+        return account.vendor.list_batches(int(since.timestamp()))
+
+    def _adopt(self, batch: Batch, lease: Lease, found: VendorBatch) -> None:
+        def written(ledger: Ledger) -> None:
+            here = (
+                ledger.batches.resume(batch, "found at the vendor")
+                if batch.state is BatchState.HELD
+                else batch
+            )
+            ledger.batches.move(
+                here,
+                BatchState.SUBMITTED,
+                f"found at the vendor as {found.id}",
+                vendor_batch_id=found.id,
+                vendor_status=found.status,
+                error_code=None,
+                error_text=None,
+            )
+            ledger.findings.close("unknown-submit", f"batch {batch.id}")
+
+        self._place.store.transact(written, lease=lease)
+        self._counts.add("submits_settled")
+        log.info(events.RECOVER_ADOPTED, task=batch.task, batch=batch.id, vendor_batch=found.id)
+
+    def _cancel_extras(self, batch: Batch, account: Account, extras: list[VendorBatch]) -> None:
+        for extra in extras:
+            account.vendor.cancel_batch(extra.id)
+        if extras:
+            detail = f"{len(extras)} cancelled"
+            self._place.store.transact(
+                lambda ledger: ledger.findings.open("extra-batch", f"batch {batch.id}", detail)
+            )
+
+    def _absent(self, batch: Batch, account: Account, lease: Lease, listing: Listing) -> None:
+        """Not listed. That counts only if the listing is complete and shows another batch that we know."""
+        ids = [one.id for one in listing.batches]
+        seen = self._place.store.read(lambda ledger: ledger.batches.known_vendor_ids(account.name, ids))
+        absences = batch.absences + (1 if listing.complete and seen else 0)
+
+        def written(ledger: Ledger) -> bool:
+            ledger.batches.note(batch, absences=absences)
+            ledger.batches.wait(batch, self._place.check_interval)
+            patience = max(account.submit_grace, account.create_seconds)
+            over = ledger.batches.seconds_waiting(batch) > patience
+            proven = over and absences >= _LOOKS
+            if over and not (proven and account.resubmit == "fence"):
+                ledger.batches.hold(
+                    batch, "the vendor does not show this batch; it may still exist", "unknown_submit"
+                )
+                ledger.findings.open("unknown-submit", f"batch {batch.id}")
+                self._counts.add("batches_held")
+            return proven and account.resubmit == "fence"
+
+        if self._place.store.transact(written, lease=lease):
+            self._fence(batch, account, lease)
+
+    def _fence(self, batch: Batch, account: Account, lease: Lease) -> None:
+        """Deletes the input file first, so that a late create can only fail; then the batch is sent anew."""
+        file_id = batch.vendor_file_id or ""
+        account.vendor.delete_file(file_id)
+        self._place.store.transact(
+            lambda ledger: ledger.batches.move(
+                batch, BatchState.BUILT, "not created; its input file is deleted", fenced_file_id=file_id
+            ),
+            lease=lease,
+        )
+        self._counts.add("submits_settled")
+        log.warning(events.RECOVER_FENCED, task=batch.task, batch=batch.id)
+
+    def _watch_fenced(self, account: Account) -> None:
+        fenced = self._place.store.read(lambda ledger: ledger.batches.fenced(account.name))
+        for batch_id, file_id in fenced:
+            self._cancel_late(account, batch_id, file_id)
+
+    def _cancel_late(self, account: Account, batch_id: int, file_id: str) -> None:
+        batch = self._place.store.read(lambda ledger: ledger.batches.get(batch_id))
+        since = int((batch.created_at - _SKEW).timestamp())
+        for late in account.vendor.list_batches(since).batches:
+            if late.input_file_id == file_id and late.status.lower() in _RUNNING:
+                account.vendor.cancel_batch(late.id)
+                self._place.store.transact(
+                    lambda ledger: ledger.findings.open("late-batch", f"batch {batch_id}")
+                )
+
+    def _look_for_strangers(self, account: Account) -> None:
+        """Batches that bear our installation's id and are not in the ledger: a backup was restored."""
+        if not account.lists:
+            return
+        since = self._place.store.read(lambda ledger: ledger.last_activity()) - _SKEW
+        listing = account.vendor.list_batches(int(since.timestamp()))
+
+        def written(ledger: Ledger) -> int:
+            ours = ledger.installation_id()
+            bearing = {
+                one.metadata["batchd_uid"]: one
+                for one in listing.batches
+                if one.metadata.get("batchd_installation") == ours and "batchd_uid" in one.metadata
+            }
+            unknown = set(bearing) - ledger.batches.known_uids(list(bearing))
+            opened = [
+                ledger.findings.open("stranger", f"vendor {account.name} batch {bearing[uid].id}")
+                for uid in unknown
+            ]
+            return sum(opened)
+
+        strangers = self._place.store.transact(written)
+        self._counts.add("strangers", strangers)
+        if strangers:
+            log.error(events.RECOVER_STRANGER_FOUND, vendor=account.name, batches=strangers)

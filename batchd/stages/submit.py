@@ -1,0 +1,233 @@
+"""submit: a built batch is uploaded and created at the vendor, once.
+
+The intent is committed before the create, and the create is one single POST. What is known not to have been
+created goes back to ``built``; what is not known stays ``submitting`` until recover settles it by looking.
+"""
+
+from collections.abc import Mapping
+
+import structlog
+
+from batchd import events
+from batchd.core.model import Batch, FinishedRequest, Lease, SettledGate, VendorBatch
+from batchd.core.outcomes import Outcome, settle_gate
+from batchd.core.pacing import SUBMIT_TRIES, submit_delay
+from batchd.core.states import BatchState
+from batchd.core.tasks import TaskDefinition
+from batchd.core.verdicts import Usage
+from batchd.errors import (
+    LeaseLostError,
+    VendorAuthError,
+    VendorBillingError,
+    VendorBusyError,
+    VendorError,
+    VendorRefusedError,
+    VendorUnclearError,
+)
+from batchd.ports import Account, Counts, Ledger, Scope, Workplace
+
+log = structlog.get_logger("batchd")
+
+_MARGIN = 60.0
+
+
+class Submit:
+    """Sends every built batch in scope whose time has come."""
+
+    def __init__(self, place: Workplace, scope: Scope) -> None:
+        self._place = place
+        self._scope = scope
+        self._counts = Counts()
+
+    def run_once(self) -> Counts:
+        """One pass. Counts ``batches_submitted``, ``batches_postponed``, ``submits_unknown``."""
+        for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.BUILT, self._scope)):
+            account = self._place.accounts.get(batch.account)
+            if (
+                batch.state is BatchState.HELD
+                or account is None
+                or account.fingerprint != batch.account_fingerprint
+            ):
+                continue
+            if not self._is_paused(batch.task_id):
+                self._submit_under_lease(batch, account)
+        return self._counts
+
+    def _is_paused(self, task_id: int) -> bool:
+        return self._place.store.read(lambda ledger: ledger.tasks.is_paused(task_id))
+
+    def _submit_under_lease(self, batch: Batch, account: Account) -> None:
+        # The vendor's calls can't be fenced by a database, so the lease outlives the longest of them.
+        seconds = account.upload_seconds + account.create_seconds + _MARGIN
+        lease = self._place.store.transact(
+            lambda ledger: ledger.batches.take_lease(batch.id, self._place.owner, seconds)
+        )
+        if lease is None:
+            self._counts.cause(LeaseLostError.exit_code)
+            return
+        try:
+            batch = self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
+            if batch.state is BatchState.BUILT:
+                self._submit(batch, account, lease)
+        finally:
+            self._place.store.transact(lambda ledger: ledger.batches.release(lease))
+
+    def _submit(self, batch: Batch, account: Account, lease: Lease) -> None:
+        measured = self._place.spool.measure_input(batch.uid)
+        if measured is None or measured.sha256 != batch.input_sha256:
+            self._give_up_lost_input(batch, lease)
+            return
+        file_id = self._upload(batch, account, lease)
+        if file_id is None:
+            return
+        definition = self._place.store.read(lambda ledger: ledger.tasks.definition(batch.version_id))
+        batch = self._place.store.transact(
+            lambda ledger: ledger.batches.move(
+                batch,
+                BatchState.SUBMITTING,
+                f"try {batch.attempt + 1}: uploaded, about to create",
+                attempt=batch.attempt + 1,
+                vendor_file_id=file_id,
+                absences=0,
+            ),
+            lease=lease,
+        )
+        self._create(batch, account, lease, definition)
+
+    def _upload(self, batch: Batch, account: Account, lease: Lease) -> str | None:
+        path = self._place.spool.input_path(batch.uid)
+        try:
+            return account.vendor.upload(path, f"batchd-{batch.uid}-{batch.attempt + 1}.jsonl")
+        except VendorError as error:
+            # An upload costs nothing: whatever became of it, the next try uploads anew.
+            self._after_refusal(batch, account, lease, error, back=False)
+            return None
+
+    def _create(self, batch: Batch, account: Account, lease: Lease, definition: TaskDefinition) -> None:
+        metadata = self._metadata(batch, definition)
+        try:
+            created = account.vendor.create_batch(batch.vendor_file_id or "", definition.endpoint, metadata)
+        except VendorUnclearError as error:
+            self._leave_unknown(batch, lease, error)
+        except VendorError as error:
+            self._after_refusal(batch, account, lease, error, back=True)
+        else:
+            self._record_created(batch, account, lease, created)
+
+    def _metadata(self, batch: Batch, definition: TaskDefinition) -> Mapping[str, str]:
+        installation = self._place.store.read(lambda ledger: ledger.installation_id())
+        return {
+            "batchd_installation": installation,
+            "batchd_uid": batch.uid,
+            "batchd_try": str(batch.attempt),
+            "batchd_table": definition.fingerprint,
+        }
+
+    def _record_created(self, batch: Batch, account: Account, lease: Lease, created: VendorBatch) -> None:
+        def recorded(ledger: Ledger) -> None:
+            moved = ledger.batches.move(
+                batch, BatchState.SUBMITTED, f"created as {created.id}", vendor_batch_id=created.id
+            )
+            ledger.batches.note_polled(moved, vendor_status=created.status)
+            ledger.batches.wait(moved, self._place.check_interval)
+            ledger.findings.close("vendor-auth", f"vendor {account.name}")
+
+        try:
+            self._place.store.transact(recorded, lease=lease)
+        except LeaseLostError:
+            # The id is a fact, not a decision: it is written down whoever works on the batch now.
+            self._place.store.transact(lambda ledger: ledger.batches.note(batch, vendor_batch_id=created.id))
+            raise
+        self._counts.add("batches_submitted")
+        self._counts.add("rows_submitted", batch.requests)
+        log.info(
+            events.SUBMIT_CREATED,
+            task=batch.task,
+            batch=batch.id,
+            vendor_batch=created.id,
+            rows=batch.requests,
+        )
+
+    def _leave_unknown(self, batch: Batch, lease: Lease, error: VendorUnclearError) -> None:
+        self._place.store.transact(
+            lambda ledger: ledger.batches.note(
+                batch, error_code=error.code, error_text="the create was not answered"
+            ),
+            lease=lease,
+        )
+        self._counts.add("submits_unknown")
+        self._counts.cause(error.exit_code)
+        log.warning(events.SUBMIT_OUTCOME_UNKNOWN, task=batch.task, batch=batch.id, code=error.code)
+
+    def _after_refusal(
+        self, batch: Batch, account: Account, lease: Lease, error: VendorError, *, back: bool
+    ) -> None:
+        """Nothing was created and no row's try is charged; ``back`` leads the batch back to ``built``."""
+
+        def written(ledger: Ledger) -> None:
+            here = (
+                ledger.batches.move(batch, BatchState.BUILT, f"not created ({error.code})") if back else batch
+            )
+            ledger.batches.note(here, error_code=error.code, error_text=error.message)
+            attempt = batch.attempt if back else batch.attempt + 1
+            asked = error.retry_after if isinstance(error, VendorBusyError) else None
+            ledger.batches.wait(here, submit_delay(attempt, self._place.check_interval, asked))
+            if not back:
+                ledger.batches.note(here, attempt=attempt)
+            self._call_a_person(ledger, here, account, error, attempt)
+
+        self._place.store.transact(written, lease=lease)
+        self._counts.add("batches_postponed")
+        self._counts.cause(error.exit_code)
+        log.warning(events.SUBMIT_POSTPONED, task=batch.task, batch=batch.id, code=error.code)
+
+    def _call_a_person(
+        self, ledger: Ledger, batch: Batch, account: Account, error: VendorError, attempt: int
+    ) -> None:
+        if isinstance(error, VendorBillingError):
+            ledger.tasks.pause(
+                batch.task_id, f"the vendor's account {account.name} is out of money ({error.code})"
+            )
+            ledger.findings.open("billing-stop", f"task {batch.task}", error.code)
+        elif isinstance(error, VendorAuthError):
+            ledger.findings.open("vendor-auth", f"vendor {account.name}", error.code)
+        elif isinstance(error, VendorRefusedError) or attempt >= SUBMIT_TRIES:
+            ledger.batches.hold(batch, error.message, error.code)
+            ledger.findings.open("submit-refused", f"batch {batch.id}", error.code)
+
+    def _give_up_lost_input(self, batch: Batch, lease: Lease) -> None:
+        """The file was never sent, so its rows are simply due again."""
+
+        def written(ledger: Ledger) -> None:
+            limits = ledger.tasks.definition(batch.version_id).limits
+            seqs = ledger.requests.open_after(batch.id, 0, batch.requests)
+            for at in range(0, len(seqs), self._place.chunk):
+                finished, settled = [], []
+                for one in ledger.requests.lock_open(batch.id, seqs[at : at + self._place.chunk]):
+                    tries = one.tries.after(Outcome.UNSENT)
+                    verdict = settle_gate(Outcome.UNSENT, tries, limits, still_pending=True, first_delay=0.0)
+                    sentence = "the batch's file was lost before it was sent"
+                    finished.append(
+                        FinishedRequest(one.seq, Outcome.UNSENT, Usage(), "", "input_lost", sentence, None)
+                    )
+                    settled.append(
+                        SettledGate(
+                            one.seq,
+                            one.key,
+                            verdict.state,
+                            0.0,
+                            tries,
+                            Outcome.UNSENT,
+                            "input_lost",
+                            sentence,
+                        )
+                    )
+                ledger.requests.finish(batch.id, finished)
+                ledger.gates.settle(batch.task_id, batch.id, settled)
+            ledger.batches.tally(batch)
+            ledger.batches.abandon(batch, "its input file was lost or altered before it was sent")
+            ledger.findings.open("input-lost", f"batch {batch.id}")
+
+        self._place.store.transact(written, lease=lease)
+        self._counts.add("batches_abandoned")
+        log.error(events.SUBMIT_INPUT_LOST, task=batch.task, batch=batch.id)

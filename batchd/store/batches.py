@@ -1,0 +1,336 @@
+"""``batchd_batch``: where every batch stands. Each move says where from, and leaves an event behind."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection
+
+from batchd.core.model import Batch, Lease, NewBatch
+from batchd.core.outcomes import GateState, Outcome
+from batchd.core.states import OPEN, BatchState, check_move
+from batchd.errors import LeaseLostError
+from batchd.ports import Scope
+from batchd.store import leases, tables
+from batchd.store.chunks import chunks
+from batchd.store.dialects.base import LedgerDialect
+from batchd.store.events import SqlEvents
+
+_OPEN_STATES = sorted(state.value for state in OPEN)
+_STAMPS: dict[BatchState, str] = {
+    BatchState.SUBMITTING: "intent_at",
+    BatchState.SUBMITTED: "submitted_at",
+    BatchState.ENDED: "ended_at",
+    BatchState.COLLECTED: "collected_at",
+    BatchState.CLOSED: "closed_at",
+    BatchState.FAILED: "closed_at",
+    BatchState.ABANDONED: "closed_at",
+}
+
+
+class SqlBatches:
+    """Records batches and moves them on."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        dialect: LedgerDialect,
+        events: SqlEvents,
+        is_dead: Callable[[str], bool],
+    ) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._events = events
+        self._is_dead = is_dead
+
+    def add(self, batch: NewBatch) -> int:
+        """Records a built batch."""
+        self._connection.execute(
+            sa.insert(tables.batch).values(
+                uid=batch.uid,
+                task_id=batch.task_id,
+                version_id=batch.version_id,
+                state=BatchState.BUILT.value,
+                account=batch.account,
+                account_fingerprint=batch.account_fingerprint,
+                input_bytes=batch.input_bytes,
+                input_sha256=batch.input_sha256,
+                created_at=self._dialect.now(),
+                **_ZEROS,
+            )
+        )
+        batch_id = int(
+            self._connection.scalar(sa.select(tables.batch.c.id).where(tables.batch.c.uid == batch.uid)) or 0
+        )
+        self._events.add("batch", batch_id, "built", to_state=BatchState.BUILT.value)
+        return batch_id
+
+    def get(self, batch_id: int) -> Batch:
+        """The batch as it is now."""
+        row = self._connection.execute(_with_task().where(tables.batch.c.id == batch_id)).one()
+        return _batch(row)
+
+    def find(self, reference: str) -> Batch | None:
+        """By vendor id, uid, or row id, whatever a person has at hand."""
+        named = [tables.batch.c.vendor_batch_id == reference, tables.batch.c.uid == reference]
+        if reference.isdigit():
+            named.append(tables.batch.c.id == int(reference))
+        row = self._connection.execute(_with_task().where(sa.or_(*named)).limit(1)).one_or_none()
+        return None if row is None else _batch(row)
+
+    def at(self, position: BatchState, scope: Scope, *, due: bool = True) -> list[Batch]:
+        """Batches at a position, oldest first; a held batch stands where it was held."""
+        batch = tables.batch
+        query = _with_task().where(
+            sa.or_(
+                batch.c.state == position.value,
+                sa.and_(batch.c.state == BatchState.HELD.value, batch.c.held_from == position.value),
+            ),
+            *_in_scope(scope),
+        )
+        if due:
+            query = query.where(
+                sa.or_(batch.c.not_before.is_(None), batch.c.not_before <= self._dialect.now())
+            )
+        return [_batch(row) for row in self._connection.execute(query.order_by(batch.c.id))]
+
+    def open_count(self, task_id: int) -> int:
+        """Batches of a task that have not come to an end."""
+        batch = tables.batch
+        query = sa.select(sa.func.count()).where(batch.c.task_id == task_id, batch.c.state.in_(_OPEN_STATES))
+        return int(self._connection.scalar(query) or 0)
+
+    def take_lease(self, batch_id: int, owner: str, seconds: float) -> Lease | None:
+        """The right to work on this batch."""
+        return leases.take(
+            self._connection, self._dialect, Lease("batch", batch_id, owner, 0, seconds), self._is_dead
+        )
+
+    def release(self, lease: Lease) -> None:
+        """Gives the lease back."""
+        leases.release(self._connection, lease)
+
+    def move(self, batch: Batch, to: BatchState, reason: str, **changes: Any) -> Batch:
+        """Moves a batch on from where it stands. A held one moves on under its hold."""
+        check_move(batch.position, to)
+        stamp = {_STAMPS[to]: self._dialect.now()} if to in _STAMPS else {}
+        held = batch.state is BatchState.HELD
+        place = {"held_from": to.value} if held else {"state": to.value}
+        self._change(batch, {**place, **stamp, "not_before": None, **changes})
+        self._events.add(
+            "batch", batch.id, "moved", from_state=batch.position.value, to_state=to.value, reason=reason
+        )
+        return self.get(batch.id)
+
+    def hold(self, batch: Batch, reason: str, code: str = "") -> Batch:
+        """Makes a batch wait for a person; where it stands is remembered."""
+        if batch.state is BatchState.HELD:
+            return batch
+        check_move(batch.state, BatchState.HELD)
+        held = {"state": BatchState.HELD.value, "held_from": batch.state.value}
+        self._change(batch, {**held, "error_code": code or None, "error_text": reason})
+        self._events.add(
+            "batch",
+            batch.id,
+            "held",
+            from_state=batch.state.value,
+            to_state=BatchState.HELD.value,
+            reason=reason,
+        )
+        return self.get(batch.id)
+
+    def resume(self, batch: Batch, reason: str, **changes: Any) -> Batch:
+        """Lets a held batch go on from where it stands."""
+        target = batch.position
+        check_move(batch.state, target)
+        freed = {
+            "state": target.value,
+            "held_from": None,
+            "not_before": None,
+            "error_code": None,
+            "error_text": None,
+        }
+        self._change(batch, {**freed, **changes})
+        self._events.add(
+            "batch", batch.id, "resumed", from_state=batch.state.value, to_state=target.value, reason=reason
+        )
+        return self.get(batch.id)
+
+    def abandon(self, batch: Batch, reason: str) -> Batch:
+        """Ends a batch that was never sent, or that a person gives up."""
+        check_move(batch.state, BatchState.ABANDONED)
+        ended = {"state": BatchState.ABANDONED.value, "held_from": None, "closed_at": self._dialect.now()}
+        self._change(batch, ended)
+        self._events.add(
+            "batch",
+            batch.id,
+            "abandoned",
+            from_state=batch.state.value,
+            to_state=BatchState.ABANDONED.value,
+            reason=reason,
+        )
+        return self.get(batch.id)
+
+    def note(self, batch: Batch, **changes: Any) -> None:
+        """Writes down facts that do not move the batch; a fact is kept whatever state the batch is in."""
+        self._connection.execute(
+            sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(**changes)
+        )
+
+    def note_polled(self, batch: Batch, **changes: Any) -> None:
+        """The same, with the time of the look."""
+        self.note(batch, polled_at=self._dialect.now(), **changes)
+
+    def note_applied(self, batch: Batch) -> None:
+        """Stamps the last chunk that was applied."""
+        self.note(batch, applied_at=self._dialect.now())
+
+    def wait(self, batch: Batch, seconds: float) -> None:
+        """Leaves the batch alone for a while."""
+        self.note(batch, not_before=self._dialect.now_plus(seconds))
+
+    def seconds_waiting(self, batch: Batch) -> float:
+        """Seconds since the intent to create was written down, by the database's clock."""
+        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.intent_at)
+        return float(self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id)) or 0.0)
+
+    def seconds_past_window(self, batch: Batch) -> float:
+        """Seconds since the vendor's window ended; negative while it is open or not known."""
+        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.expires_at)
+        found = self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id))
+        return -1.0 if found is None else float(found)
+
+    def seconds_since_submit(self, batch: Batch) -> float:
+        """The batch's age at the vendor."""
+        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.submitted_at)
+        return float(self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id)) or 0.0)
+
+    def tally(self, batch: Batch) -> dict[Outcome, int]:
+        """Counts outcomes, tokens and cost from the requests, and writes them to the batch."""
+        request = tables.request
+        rows = self._connection.execute(
+            sa.select(
+                request.c.outcome,
+                sa.func.count().label("requests"),
+                *(sa.func.coalesce(sa.func.sum(request.c[name]), 0).label(name) for name in _SUMS),
+                sa.func.count(request.c.cost_nano_usd).label("priced"),
+            )
+            .where(request.c.batch_id == batch.id, request.c.outcome.is_not(None))
+            .group_by(request.c.outcome)
+        ).all()
+        counts = {Outcome(row.outcome): int(row.requests) for row in rows}
+        sums = {name: sum(int(getattr(row, name)) for row in rows) for name in _SUMS}
+        unpriced = sum(int(row.requests) - int(row.priced) for row in rows if row.output_tokens)
+        self.note(
+            batch, **{outcome.value: number for outcome, number in counts.items()}, **sums, unpriced=unpriced
+        )
+        return counts
+
+    def has_open_requests(self, batch: Batch) -> bool:
+        """A batch closes only when no request and no gate of it is open."""
+        request, gate = tables.request, tables.gate
+        unfinished = sa.exists().where(request.c.batch_id == batch.id, request.c.outcome.is_(None))
+        gated = sa.exists().where(gate.c.batch_id == batch.id, gate.c.state == GateState.OPEN.value)
+        return bool(self._connection.scalar(sa.select(sa.or_(unfinished, gated))))
+
+    def known_vendor_ids(self, account: str, ids: Sequence[str]) -> frozenset[str]:
+        """Which of these vendor ids the ledger knows for this account."""
+        batch = tables.batch
+        known: set[str] = set()
+        for some in chunks(ids, 400):
+            query = sa.select(batch.c.vendor_batch_id).where(
+                batch.c.account == account, batch.c.vendor_batch_id.in_(list(some))
+            )
+            known.update(str(found) for found in self._connection.scalars(query))
+        return frozenset(known)
+
+    def known_uids(self, uids: Sequence[str]) -> frozenset[str]:
+        """Which of these uids the ledger knows."""
+        batch = tables.batch
+        known: set[str] = set()
+        for some in chunks(uids, 400):
+            known.update(self._connection.scalars(sa.select(batch.c.uid).where(batch.c.uid.in_(list(some)))))
+        return frozenset(known)
+
+    def fenced(self, account: str) -> list[tuple[int, str]]:
+        """Row id and deleted file id of batches whose late creation must be watched for."""
+        batch = tables.batch
+        rows = self._connection.execute(
+            sa.select(batch.c.id, batch.c.fenced_file_id).where(
+                batch.c.account == account, batch.c.fenced_file_id.is_not(None)
+            )
+        )
+        return [(row.id, row.fenced_file_id) for row in rows]
+
+    def next_due(self, scope: Scope) -> float | None:
+        """Seconds until the next open, not held batch is due (negative: now); None where none is open."""
+        batch = tables.batch
+        wait = sa.func.min(
+            sa.func.coalesce(self._dialect.seconds_between(batch.c.not_before, self._dialect.now()), -1.0)
+        )
+        states = [state for state in _OPEN_STATES if state != BatchState.HELD.value]
+        found = self._connection.scalar(sa.select(wait).where(batch.c.state.in_(states), *_in_scope(scope)))
+        return None if found is None else float(found)
+
+    def _change(self, batch: Batch, changes: dict[str, Any]) -> None:
+        changed = self._connection.execute(
+            sa.update(tables.batch)
+            .where(
+                tables.batch.c.id == batch.id,
+                tables.batch.c.state == batch.state.value,
+                tables.batch.c.held_from == (batch.held_from.value if batch.held_from else None),
+            )
+            .values(**changes)
+        )
+        if changed.rowcount != 1:
+            raise LeaseLostError(
+                f"batch {batch.id} has been moved by somebody else meanwhile",
+                next_command=f"batchd show {batch.id}",
+            )
+
+
+_SUMS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_nano_usd")
+_ZEROS: dict[str, int] = dict.fromkeys(
+    [
+        "attempt",
+        "requests",
+        "looks",
+        "absences",
+        "checks_waived",
+        "unpriced",
+        "lease_epoch",
+        *(outcome.value for outcome in tables.REQUEST_OUTCOMES),
+        *_SUMS,
+    ],
+    0,
+)
+_BATCH_FIELDS = tuple(
+    name for name in Batch.__dataclass_fields__ if name not in {"task", "state", "held_from", "checks_waived"}
+)
+
+
+def _with_task() -> sa.Select[Any]:
+    batch, task = tables.batch, tables.task
+    return sa.select(batch, task.c.name.label("task")).join(task, task.c.id == batch.c.task_id)
+
+
+def _in_scope(scope: Scope) -> list[ColumnElement[bool]]:
+    batch, task = tables.batch, tables.task
+    limits: list[ColumnElement[bool]] = []
+    if scope.batch_id is not None:
+        limits.append(batch.c.id == scope.batch_id)
+    if scope.task is not None:
+        limits.append(
+            batch.c.task_id == sa.select(task.c.id).where(task.c.name == scope.task).scalar_subquery()
+        )
+    return limits
+
+
+def _batch(row: Any) -> Batch:
+    return Batch(
+        task=row.task,
+        state=BatchState(row.state),
+        held_from=BatchState(row.held_from) if row.held_from else None,
+        checks_waived=bool(row.checks_waived),
+        **{name: getattr(row, name) for name in _BATCH_FIELDS},
+    )

@@ -1,0 +1,39 @@
+"""``batchd_event``: who moved what, when and why, written in the transaction that moves it."""
+
+from sqlalchemy import Connection, insert
+
+from batchd.store import tables
+from batchd.store.dialects.base import LedgerDialect
+
+
+class SqlEvents:
+    """Writes the trail of moves."""
+
+    def __init__(self, connection: Connection, dialect: LedgerDialect, actor: str) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._actor = actor
+
+    def add(
+        self,
+        subject: str,
+        subject_id: int,
+        action: str,
+        *,
+        from_state: str | None = None,
+        to_state: str | None = None,
+        reason: str = "",
+    ) -> None:
+        """Records one move; ``reason`` is our own sentence."""
+        self._connection.execute(
+            insert(tables.event).values(
+                at=self._dialect.now(),
+                actor=self._actor,
+                subject=subject,
+                subject_id=subject_id,
+                action=action,
+                from_state=from_state,
+                to_state=to_state,
+                reason=reason,
+            )
+        )

@@ -1,0 +1,60 @@
+"""``batchd_finding``: one open row per kind and subject, however often it is seen."""
+
+from sqlalchemy import Connection, insert, select, update
+
+from batchd.core.findings import next_command
+from batchd.store import tables
+from batchd.store.dialects.base import LedgerDialect
+
+
+class SqlFindings:
+    """Raises and ends findings."""
+
+    def __init__(self, connection: Connection, dialect: LedgerDialect) -> None:
+        self._connection = connection
+        self._dialect = dialect
+
+    def open(self, kind: str, subject: str, detail: str = "") -> bool:
+        """Raises a finding once; a person who sees it twice stops reading."""
+        finding = tables.finding
+        known = self._connection.scalar(
+            select(finding.c.id).where(
+                finding.c.kind == kind, finding.c.subject == subject, finding.c.closed_at.is_(None)
+            )
+        )
+        if known is not None:
+            return False
+        self._connection.execute(
+            insert(finding).values(
+                kind=kind,
+                subject=subject,
+                detail=detail,
+                next_command=next_command(kind, subject),
+                opened_at=self._dialect.now(),
+            )
+        )
+        return True
+
+    def close(self, kind: str, subject: str) -> bool:
+        """Ends a finding."""
+        finding = tables.finding
+        closed = self._connection.execute(
+            update(finding)
+            .where(finding.c.kind == kind, finding.c.subject == subject, finding.c.closed_at.is_(None))
+            .values(closed_at=self._dialect.now())
+        )
+        return closed.rowcount > 0
+
+    def is_open(self, kind: str, prefix: str) -> bool:
+        """True while one of this kind is open whose subject starts with ``prefix``."""
+        finding = tables.finding
+        found = self._connection.scalar(
+            select(finding.c.id)
+            .where(
+                finding.c.kind == kind,
+                finding.c.closed_at.is_(None),
+                finding.c.subject.startswith(prefix, autoescape=True),
+            )
+            .limit(1)
+        )
+        return found is not None

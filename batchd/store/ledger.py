@@ -1,0 +1,55 @@
+"""One transaction's view of the ledger: the topics, over one connection."""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from batchd.core.model import Moment
+from batchd.core.tasks import TaskDefinition
+from batchd.store import tables
+from batchd.store.batches import SqlBatches
+from batchd.store.contents import SqlContents
+from batchd.store.dialects.base import LedgerDialect
+from batchd.store.events import SqlEvents
+from batchd.store.findings import SqlFindings
+from batchd.store.gates import SqlGates
+from batchd.store.requests import SqlRequests
+from batchd.store.rows import SqlRows
+from batchd.store.tasks import SqlTasks
+
+
+class SqlLedger:
+    """The topics of the ledger within one transaction."""
+
+    def __init__(
+        self, connection: Connection, dialect: LedgerDialect, *, actor: str, is_dead: Callable[[str], bool]
+    ) -> None:
+        self.connection = connection
+        self._dialect = dialect
+        self.events = SqlEvents(connection, dialect, actor)
+        self.tasks = SqlTasks(connection, dialect, self.events, is_dead)
+        self.batches = SqlBatches(connection, dialect, self.events, is_dead)
+        self.requests = SqlRequests(connection, dialect)
+        self.gates = SqlGates(connection, dialect)
+        self.contents = SqlContents(connection, dialect)
+        self.findings = SqlFindings(connection, dialect)
+
+    def rows(self, task_id: int, definition: TaskDefinition) -> SqlRows:
+        """The task's own table."""
+        return SqlRows(self.connection, self._dialect, task_id, definition)
+
+    def installation_id(self) -> str:
+        """32 hex digits, made when the ledger was installed."""
+        return str(self.connection.scalar(sa.select(tables.installation.c.installation_id)))
+
+    def last_activity(self) -> Moment:
+        """The newest event, or the installation's own time."""
+        newest: Moment | None = self.connection.scalar(
+            sa.select(sa.func.max(tables.event.c.at, type_=tables.event.c.at.type))
+        )
+        found = newest or self.connection.scalar(sa.select(tables.installation.c.created_at))
+        if found is None:
+            msg = "a ledger without an installation row"
+            raise LookupError(msg)
+        return found

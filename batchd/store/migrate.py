@@ -1,0 +1,121 @@
+"""``batchd db upgrade``: runs the numbered SQL under ``sql/`` that the ledger has not seen yet.
+
+Only the installer needs the right to create tables; a running batchd never does, and refuses to start on a
+ledger of a version it does not know.
+"""
+
+import re
+import sqlite3
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import URL, Connection, Engine
+
+from batchd.errors import LedgerVersionError
+from batchd.store import tables
+from batchd.store.dialects.base import LedgerDialect
+
+_SCRIPT = re.compile(r"^(\d{3})_[a-z_]+\.sql$")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One numbered file of DDL."""
+
+    number: int
+    name: str
+    text: str
+
+
+def sql_root() -> Path:
+    """Where the DDL is: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    packaged = package / "_sql"
+    return packaged if packaged.is_dir() else package.parent / "sql"
+
+
+def scripts(dialect: LedgerDialect) -> list[Script]:
+    """This database's scripts, in order."""
+    folder = dialect.sql_folder(sql_root())
+    found = [path for path in folder.iterdir() if _SCRIPT.match(path.name)]
+    return [
+        Script(int(path.name[:3]), path.name, path.read_text(encoding="utf-8"))
+        for path in sorted(found, key=lambda path: path.name)
+    ]
+
+
+def ledger_version(dialect: LedgerDialect) -> int:
+    """The version this program writes: the number of its last script."""
+    return scripts(dialect)[-1].number
+
+
+def installed_version(connection: Connection) -> int | None:
+    """The ledger's version, None where there is no ledger."""
+    inspector = sa.inspect(connection)
+    if not inspector.has_table(tables.installation.name):
+        return None
+    found = connection.scalar(sa.select(tables.installation.c.ledger_version))
+    return None if found is None else int(found)
+
+
+def check_version(engine: Engine, dialect: LedgerDialect) -> None:
+    """Refuses a ledger that is missing, older or newer. Raises LedgerVersionError."""
+    with engine.connect() as connection:
+        found = installed_version(connection)
+    wanted = ledger_version(dialect)
+    if found is None:
+        raise LedgerVersionError(
+            "this database has no batchd ledger yet",
+            next_command="batchd db upgrade (or --sql to read it first)",
+        )
+    if found < wanted:
+        raise LedgerVersionError(
+            f"the ledger is version {found}, this batchd needs {wanted}", next_command="batchd db upgrade"
+        )
+    if found > wanted:
+        raise LedgerVersionError(
+            f"the ledger is version {found}, newer than this batchd, which knows {wanted}",
+            next_command="install the batchd that wrote it, or a later one",
+        )
+
+
+def upgrade(engine: Engine, dialect: LedgerDialect, url: URL) -> list[str]:
+    """Brings the ledger up to date; returns the names of the scripts that ran. Safe to run again."""
+    dialect.prepare(engine)
+    with engine.connect() as connection:
+        found = installed_version(connection) or 0
+    pending = [script for script in scripts(dialect) if script.number > found]
+    for script in pending:
+        _run(engine, dialect, url, script)
+    return [script.name for script in pending]
+
+
+def _run(engine: Engine, dialect: LedgerDialect, url: URL, script: Script) -> None:
+    # The script and the version it brings commit together, so a kill in between leaves the old version whole.
+    with engine.begin() as connection:
+        for statement in split_statements(script.text):
+            connection.exec_driver_sql(statement)
+        changed = connection.execute(sa.update(tables.installation).values(ledger_version=script.number))
+        if changed.rowcount == 0:
+            connection.execute(
+                sa.insert(tables.installation).values(
+                    id=1,
+                    installation_id=uuid.uuid4().hex,
+                    bound_to=dialect.binding(url),
+                    ledger_version=script.number,
+                    created_at=dialect.now(),
+                )
+            )
+
+
+def split_statements(text: str) -> list[str]:
+    """The statements of an SQLite script; ``sqlite3.complete_statement`` knows quotes, comments and triggers."""
+    statements, current = [], ""
+    for line in text.splitlines(keepends=True):
+        current += line
+        if line.rstrip().endswith(";") and sqlite3.complete_statement(current):
+            statements.append(current.strip())
+            current = ""
+    return statements

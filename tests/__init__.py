@@ -1,0 +1,1 @@
+"""The tests of batchd; README.md in this folder says which kind is for what."""

@@ -1,0 +1,1 @@
+"""One suite for every database and every vendor, the fakes included."""

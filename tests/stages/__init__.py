@@ -1,0 +1,1 @@
+"""Each stage against fakes of its ports."""
