@@ -50,6 +50,7 @@ def _apply(place: Workplace, scope: Scope, _: Orders) -> Stage:
 
 BATCH_LANE: tuple[StageMaker, ...] = (_recover, _claim, _submit, _poll, _collect, _apply)
 SENDING: tuple[StageMaker, ...] = (_recover, _claim, _submit)
+WORKING: tuple[StageMaker, ...] = (_recover, _submit, _poll, _collect, _apply)
 CHECKING: tuple[StageMaker, ...] = (_recover, _poll, _collect, _apply)
 
 

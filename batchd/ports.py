@@ -431,7 +431,17 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Everything a stage may reach. Assembled in one place, ``batchd.app``."""
+    """Everything a stage may reach. Assembled in one place, ``batchd.app``.
+
+    Attributes:
+        owner: names this process in leases and events.
+        new_uid: makes a batch's 128 random bits, in hex.
+        lease_seconds: how long this process may be silent before another takes over.
+        check_interval: shortest pause between two looks at the vendor, in seconds.
+        sweep_interval: longest time between two full reads of a table, in seconds.
+        chunk: requests applied in one transaction.
+        stopping: True once this process should end after the unit of work in hand.
+    """
 
     store: Store
     spool: Spool
@@ -445,6 +455,12 @@ class Workplace:
     check_interval: float = 60.0
     sweep_interval: float = 600.0
     chunk: int = 1000
+    stopping: Callable[[], bool] = bool
+
+    def account_of(self, batch: Batch) -> Account | None:
+        """The account a batch was sent to; None where the config no longer has it, or has another by its name."""
+        account = self.accounts.get(batch.account)
+        return account if account is not None and account.fingerprint == batch.account_fingerprint else None
 
 
 @dataclass(frozen=True, slots=True)

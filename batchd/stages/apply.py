@@ -57,6 +57,8 @@ class Apply:
         for batch in self._place.store.read(
             lambda ledger: ledger.batches.at(BatchState.COLLECTED, self._scope)
         ):
+            if self._place.stopping():
+                break
             if batch.state is BatchState.COLLECTED and not self._is_paused(batch.task_id):
                 self._apply_under_lease(batch)
         return self._counts
@@ -93,6 +95,8 @@ class Apply:
             self._apply_chunk(batch, lease, task, answers.judge(seqs), first=last == 0)
             done, last = done + len(seqs), seqs[-1]
             self._place.progress.step("applying results", done, batch.requests)
+            if self._place.stopping():
+                return
         self._close(batch, lease, answers)
 
     def _answers(self, batch: Batch, task: TaskDefinition) -> Answers:

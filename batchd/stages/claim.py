@@ -131,10 +131,15 @@ class _TaskClaim:
         self._record_sweep(record, lease)
 
     def _may_build(self, record: TaskRecord) -> bool:
+        if self._place.stopping():
+            return False
         if self._orders.batches is not None and self._counts["batches_built"] >= self._orders.batches:
             return False
         most = record.max_open_batches if record.max_open_batches is not None else self._task.max_open_batches
-        return self._place.store.read(lambda ledger: ledger.batches.open_count(record.id)) < most
+        if self._place.store.read(lambda ledger: ledger.batches.open_count(record.id)) < most:
+            return True
+        self._counts.add("tasks_capped")
+        return False
 
     def _build(self, record: TaskRecord, lease: Lease, version_id: int, due: Iterator[_Due]) -> bool:
         """Fills and records one batch; False where nothing more is due."""

@@ -35,8 +35,10 @@ class Collect:
         for batch in self._place.store.read(
             lambda ledger: ledger.batches.at(BatchState.ENDED, self._scope, due=due)
         ):
-            account = self._place.accounts.get(batch.account)
-            if account is not None and account.fingerprint == batch.account_fingerprint:
+            if self._place.stopping():
+                break
+            account = self._place.account_of(batch)
+            if account is not None:
                 self._collect_under_lease(batch, account)
         return self._counts
 

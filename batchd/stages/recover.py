@@ -44,8 +44,8 @@ class Recover:
         for batch in self._place.store.read(
             lambda ledger: ledger.batches.at(BatchState.SUBMITTING, self._scope)
         ):
-            account = self._place.accounts.get(batch.account)
-            if account is not None and account.fingerprint == batch.account_fingerprint:
+            account = self._place.account_of(batch)
+            if account is not None:
                 self._settle_under_lease(batch, account)
         for account in self._place.accounts.values():
             self._guarded(account, self._watch_fenced)

@@ -42,14 +42,11 @@ class Submit:
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_submitted``, ``batches_postponed``, ``submits_unknown``."""
         for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.BUILT, self._scope)):
-            account = self._place.accounts.get(batch.account)
-            if (
-                batch.state is BatchState.HELD
-                or account is None
-                or account.fingerprint != batch.account_fingerprint
-            ):
-                continue
-            if not self._is_paused(batch.task_id):
+            if self._place.stopping():
+                break
+            account = self._place.account_of(batch)
+            wanted = batch.state is BatchState.BUILT and not self._is_paused(batch.task_id)
+            if account is not None and wanted:
                 self._submit_under_lease(batch, account)
         return self._counts
 

@@ -64,15 +64,15 @@ def shown(base_url: str) -> str:
     """Scheme, host and port of a URL, without the credentials it may carry. Raises ConfigError for no URL."""
     try:
         parts = urlsplit(base_url)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     except ValueError:
-        usable = False
-    if not usable:
-        raise ConfigError(
-            "the base_url of a vendor is no URL of the form https://host/v1",
-            next_command="correct base_url in its [vendors] section",
-        )
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        # A host or a port that is none: said below.
+        pass
+    raise ConfigError(
+        "the base_url of a vendor is no URL of the form https://host/v1",
+        next_command="correct base_url in its [vendors] section",
+    )
 
 
 def _is_this_machine(base_url: str) -> bool:

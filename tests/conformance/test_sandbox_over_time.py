@@ -1,4 +1,4 @@
-"""What time does to the sandbox's batches, and what they cost: states, cancelling, expiry, tokens, the account."""
+"""What time does to batches, and what they cost: states, cancelling, expiry, tokens, the account."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

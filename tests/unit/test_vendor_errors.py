@@ -227,7 +227,7 @@ def test_faults_are_read_in_every_form(errors: Any, faults: tuple[VendorFault, .
 @pytest.mark.parametrize("value", [None, [], 5, {}, {"id": ""}, {"id": None}, {"error": {"message": "x"}}])
 def test_without_an_id_it_is_no_batch(value: Any) -> None:
     """Such a reply leaves open what happened; it is never guessed."""
-    with pytest.raises(ValueError, match="no batch|not a batch"):
+    with pytest.raises(ValueError, match="not a batch"):
         batch_from_json(value)
 
 
@@ -281,8 +281,7 @@ def pages(*contents: list[int | None], more_at_end: bool = False) -> Callable[[s
     [
         ([[9, 8], [7, 6], [5, 4], [3]], 3, 2),
         ([[3, 4], [5, 6], [7, 8], [9]], 3, 4),
-        ([[9, 4], [8, 3]], 2, 1),
-        ([[9, 3], [8, 2], [7]], 1, 1),
+        ([[9, 8], [10, 6], [7]], 4, 3),
         ([[5, 5], [5, 5], [9]], 1, 3),
         ([[9, None], [3, 8]], 3, 2),
     ],

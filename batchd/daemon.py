@@ -1,0 +1,230 @@
+"""Continuous mode: who runs when. The only place that schedules, and the only one that waits.
+
+One worker thread runs everything, one pass after another, so no two passes of this process ever meet; other
+processes are kept apart by leases. Signals finish the unit of work in hand.
+"""
+
+import datetime as dt
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import FrameType
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from batchd import events
+from batchd.errors import BatchdError, ConfigError
+from batchd.pipeline import SENDING, WORKING, StageMaker, run_pass
+from batchd.ports import Counts, Ledger, Orders, Scope, Workplace
+
+log = structlog.get_logger("batchd")
+
+_SHORTEST_PAUSE = 0.2
+
+
+class Stop:
+    """Asked once, it lets the work in hand finish; asked again by a key, the interrupt is raised."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+
+    def ask(self) -> None:
+        """Ends the waiting, and the work after its unit in hand."""
+        self._asked.set()
+
+    def asked(self) -> bool:
+        """True once a signal came or the work is done."""
+        return self._asked.is_set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Sleeps; a signal wakes it. True where a stop was asked for."""
+        return self._asked.wait(seconds)
+
+    def on_signals(self) -> None:
+        """SIGTERM and SIGINT ask for a stop; a second SIGINT interrupts at once, which a restart mends."""
+        signal.signal(signal.SIGTERM, self._signalled)
+        signal.signal(signal.SIGINT, self._signalled)
+
+    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self.asked():
+            raise KeyboardInterrupt
+        self.ask()
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a task is claimed for: every so many seconds, or by a cron line of five fields."""
+
+    every: float = 600.0
+    cron: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """When a run ends by itself: with nothing left to do, or once so many batches were built and finished."""
+
+    until_idle: bool = False
+    batches: int | None = None
+
+    @property
+    def ends(self) -> bool:
+        """True for a run that a person waits for."""
+        return self.until_idle or self.batches is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is to do: for which tasks, when to claim for each, and when it ends."""
+
+    schedules: Mapping[str, Schedule]
+    scope: Scope = Scope()
+    bounds: Bounds = Bounds()
+
+
+class Daemon:
+    """Runs the lanes on their schedules until it is told to stop, or has come to its bounds.
+
+    Args:
+        place: the workplace.
+        plan: what the run is to do.
+        stop: ends the run.
+        report: told what each pass did.
+    """
+
+    def __init__(self, place: Workplace, plan: Plan, stop: Stop, report: Callable[[Counts], None]) -> None:
+        self._place = replace(place, stopping=stop.asked)
+        self._schedules = plan.schedules
+        self._scope = plan.scope
+        self._bounds = plan.bounds
+        self._stop = stop
+        self._report = report
+        self._total = Counts()
+        self._failure: BaseException | None = None
+        self._looked_for_strangers = False
+        self._capped: set[str] = set()
+        self._claims_due = True
+
+    def run(self) -> Counts:
+        """Blocks until the end; returns what was done in all. Raises what no pass can get over."""
+        log.info(events.DAEMON_STARTED, tasks=sorted(self._schedules))
+        scheduler = self._scheduler()
+        scheduler.start()
+        try:
+            self._stop.wait()
+        finally:
+            scheduler.shutdown(wait=True)
+        log.info(events.DAEMON_STOPPED, **self._total.numbers)
+        if self._failure is not None:
+            raise self._failure
+        return self._total
+
+    def _scheduler(self) -> BackgroundScheduler:
+        scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+        pause = max(self._place.check_interval, _SHORTEST_PAUSE)
+        if self._bounds.ends:
+            scheduler.add_job(self._bounded_pass, IntervalTrigger(seconds=min(pause, 1.0)), id="run")
+            scheduler.modify_job("run", next_run_time=_now())
+            return scheduler
+        for task, schedule in self._schedules.items():
+            scheduler.add_job(
+                self._guarded, trigger_of(schedule), args=[self._claim_pass, task], id=f"claim {task}"
+            )
+            if schedule.cron is None:
+                scheduler.modify_job(f"claim {task}", next_run_time=_now())
+        scheduler.add_job(self._guarded, IntervalTrigger(seconds=pause), args=[self._work_pass], id="work")
+        return scheduler
+
+    def _guarded(self, work: Callable[..., None], *arguments: str) -> None:
+        """What a pass can't get over now may pass by itself; what is not ours to judge ends the run."""
+        if self._stop.asked():
+            return
+        try:
+            work(*arguments)
+        except BatchdError as error:
+            self._total.cause(error.exit_code)
+            # The message is our own; a traceback could quote row content.
+            log.error(  # noqa: TRY400
+                events.DAEMON_PASS_FAILED, reason=error.message, next_command=error.next_command
+            )
+        except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
+            self._failure = error
+            self._stop.ask()
+
+    def _claim_pass(self, task: str) -> None:
+        counts = self._pass(SENDING, Scope(task=task), Orders())
+        if counts["tasks_capped"]:
+            self._capped.add(task)
+
+    def _work_pass(self) -> None:
+        counts = self._pass(WORKING, self._scope, Orders())
+        if counts["batches_closed"]:
+            # Room was made: tasks that had more rows than room don't wait for their next turn.
+            for task in sorted(self._capped):
+                self._capped.discard(task)
+                self._claim_pass(task)
+
+    def _bounded_pass(self) -> None:
+        self._guarded(self._bounded_work)
+
+    def _bounded_work(self) -> None:
+        if self._claims_due:
+            left = (
+                None if self._bounds.batches is None else self._bounds.batches - self._total["batches_built"]
+            )
+            self._claims_due = False
+            self._pass(SENDING, self._scope, Orders(eager=True, batches=left))
+        counts = self._pass(WORKING, self._scope, Orders())
+        retry = self._place.store.read(self._next_retry)
+        self._claims_due = bool(counts["batches_closed"]) or (retry is not None and retry <= 0)
+        if self._is_over(retry):
+            self._stop.ask()
+
+    def _is_over(self, retry: float | None) -> bool:
+        if self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope)) is not None:
+            return False
+        if self._bounds.batches is not None and self._total["batches_built"] >= self._bounds.batches:
+            return True
+        if self._claims_due:
+            return False
+        # A retry that is near is part of the work; one that is hours away is the next run's.
+        return retry is None or retry > self._place.sweep_interval
+
+    def _next_retry(self, ledger: Ledger) -> float | None:
+        tasks = [ledger.tasks.find(name) for name in self._schedules]
+        waits = [ledger.gates.next_retry(task.id) for task in tasks if task is not None and not task.paused]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _pass(self, lane: tuple[StageMaker, ...], scope: Scope, orders: Orders) -> Counts:
+        first, self._looked_for_strangers = not self._looked_for_strangers, True
+        counts = run_pass(lane, self._place, scope, replace(orders, first=first))
+        self._total.merge(counts)
+        if counts:
+            self._report(counts)
+        return counts
+
+
+def trigger_of(schedule: Schedule) -> BaseTrigger:
+    """The scheduler's trigger. Raises ConfigError for a cron line it does not understand."""
+    if schedule.cron is None:
+        return IntervalTrigger(seconds=max(schedule.every, _SHORTEST_PAUSE))
+    try:
+        return CronTrigger.from_crontab(schedule.cron, timezone="UTC")
+    except ValueError as error:
+        raise ConfigError(
+            f"cron {schedule.cron!r} is not a cron line of five fields: {error}",
+            next_command='write it like "0 2 * * *": minute, hour, day, month, weekday, in UTC',
+        ) from error
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,255 @@
+"""What people ask of the ledger: plain dictionaries, for the command line and for ``--json``. Reads only."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from batchd.core.findings import KINDS
+from batchd.core.keys import RowKey, key_label
+from batchd.core.outcomes import RULES, GateState, Outcome
+from batchd.core.states import OPEN
+from batchd.store import tables
+
+Facts = dict[str, Any]
+_BILLION = 1_000_000_000
+_GATE_STATES = (GateState.OPEN, GateState.RETRY, GateState.FAILED, GateState.HELD, GateState.DONE)
+
+
+def task_facts(connection: Connection, only: str | None = None) -> list[Facts]:
+    """One dictionary per task: backlog, rows by gate state, requests by outcome, tokens, cost in USD."""
+    query = sa.select(tables.task).order_by(tables.task.c.name)
+    if only is not None:
+        query = query.where(tables.task.c.name == only)
+    return [_task(connection, row) for row in connection.execute(query).mappings().all()]
+
+
+def batch_facts(
+    connection: Connection, *, task: str | None = None, most: int = 50, only_open: bool = False
+) -> list[Facts]:
+    """One dictionary per batch, newest first."""
+    batch = tables.batch
+    query = sa.select(batch, tables.task.c.name.label("task")).join(
+        tables.task, tables.task.c.id == batch.c.task_id
+    )
+    if task is not None:
+        query = query.where(tables.task.c.name == task)
+    if only_open:
+        query = query.where(batch.c.state.in_([state.value for state in OPEN]))
+    rows = connection.execute(query.order_by(batch.c.id.desc()).limit(most)).mappings().all()
+    return [_batch(connection, row) for row in rows]
+
+
+def batch_detail(connection: Connection, batch_id: int) -> Facts:
+    """One batch with its counts and its timeline of events."""
+    batch, event = tables.batch, tables.event
+    row = (
+        connection.execute(
+            sa.select(batch, tables.task.c.name.label("task"))
+            .join(tables.task, tables.task.c.id == batch.c.task_id)
+            .where(batch.c.id == batch_id)
+        )
+        .mappings()
+        .one()
+    )
+    moves = connection.execute(
+        sa.select(event)
+        .where(event.c.subject == "batch", event.c.subject_id == batch_id)
+        .order_by(event.c.id)
+    ).mappings()
+    timeline = [
+        {
+            "at": one["at"],
+            "action": one["action"],
+            "from": one["from_state"],
+            "to": one["to_state"],
+            "reason": one["reason"],
+        }
+        for one in moves
+    ]
+    times = {
+        name: row[name] for name in ("intent_at", "polled_at", "expires_at", "collected_at", "not_before")
+    }
+    return _batch(connection, row) | times | {"timeline": timeline}
+
+
+def failure_facts(connection: Connection, *, task: str | None = None, most: int = 1000) -> list[Facts]:
+    """Rows that need a person: key, state, outcome, our reason, and what to do about it."""
+    gate = tables.gate
+    query = (
+        sa.select(gate, tables.task.c.name.label("task"))
+        .join(tables.task, tables.task.c.id == gate.c.task_id)
+        .where(gate.c.state.in_([GateState.FAILED.value, GateState.HELD.value, GateState.DONE.value]))
+        .order_by(tables.task.c.name, gate.c.key_int, gate.c.key_text)
+        .limit(most)
+    )
+    if task is not None:
+        query = query.where(tables.task.c.name == task)
+    return [_failure(row) for row in connection.execute(query).mappings()]
+
+
+def finding_facts(connection: Connection) -> list[Facts]:
+    """Open findings, oldest first: kind, subject, what it means, since when, the next command."""
+    finding = tables.finding
+    rows = connection.execute(
+        sa.select(finding).where(finding.c.closed_at.is_(None)).order_by(finding.c.id)
+    ).mappings()
+    return [
+        {
+            "kind": row["kind"],
+            "subject": row["subject"],
+            "meaning": KINDS[row["kind"]].meaning if row["kind"] in KINDS else "",
+            "detail": row["detail"],
+            "since": row["opened_at"],
+            "next_command": row["next_command"],
+        }
+        for row in rows
+    ]
+
+
+def _task(connection: Connection, row: Any) -> Facts:
+    gate, batch = tables.gate, tables.batch
+    gates: dict[str, int] = dict(
+        connection.execute(
+            sa.select(gate.c.state, sa.func.count()).where(gate.c.task_id == row["id"]).group_by(gate.c.state)
+        )
+        .tuples()
+        .all()
+    )
+    sums = (
+        connection.execute(
+            sa.select(
+                sa.func.count().label("batches"),
+                sa.func.coalesce(
+                    sa.func.sum(sa.case((batch.c.state.in_([one.value for one in OPEN]), 1), else_=0)), 0
+                ).label("open_batches"),
+                sa.func.coalesce(sa.func.sum(sa.case((batch.c.state == "held", 1), else_=0)), 0).label(
+                    "held_batches"
+                ),
+                sa.func.coalesce(sa.func.sum(batch.c.input_tokens), 0).label("input_tokens"),
+                sa.func.coalesce(sa.func.sum(batch.c.output_tokens), 0).label("output_tokens"),
+                sa.func.coalesce(sa.func.sum(batch.c.cost_nano_usd), 0).label("cost"),
+                sa.func.coalesce(sa.func.sum(batch.c.unpriced), 0).label("unpriced"),
+                sa.func.max(batch.c.applied_at).label("last_apply_at"),
+            ).where(batch.c.task_id == row["id"])
+        )
+        .mappings()
+        .one()
+    )
+    return {
+        "task": row["name"],
+        "paused": bool(row["paused"]),
+        "pause_reason": row["pause_reason"],
+        "backlog": row["last_sweep_count"],
+        "backlog_at": row["last_sweep_at"],
+        "rows": {state.value: gates.get(state.value, 0) for state in _GATE_STATES},
+        "outcomes": _outcomes(connection, row["id"]),
+        "batches": sums["batches"],
+        "open_batches": sums["open_batches"],
+        "held_batches": sums["held_batches"],
+        "input_tokens": sums["input_tokens"],
+        "output_tokens": sums["output_tokens"],
+        "cost_usd": sums["cost"] / _BILLION,
+        "unpriced_requests": sums["unpriced"],
+        "last_apply_at": sums["last_apply_at"],
+    }
+
+
+def _outcomes(connection: Connection, task_id: int) -> Facts:
+    # Closed batches carry their counts; only open ones are counted from their requests.
+    batch, request = tables.batch, tables.request
+    closed = (
+        connection.execute(
+            sa.select(
+                *(
+                    sa.func.coalesce(sa.func.sum(batch.c[one.value]), 0).label(one.value)
+                    for one in tables.REQUEST_OUTCOMES
+                )
+            ).where(batch.c.task_id == task_id, batch.c.closed_at.is_not(None))
+        )
+        .mappings()
+        .one()
+    )
+    opened = connection.execute(
+        sa.select(request.c.outcome, sa.func.count())
+        .join(batch, batch.c.id == request.c.batch_id)
+        .where(batch.c.task_id == task_id, batch.c.closed_at.is_(None), request.c.outcome.is_not(None))
+        .group_by(request.c.outcome)
+    ).tuples()
+    counts = {name: int(number) for name, number in closed.items()}
+    for outcome, number in opened:
+        counts[str(outcome)] += number
+    return {name: number for name, number in counts.items() if number}
+
+
+def _batch(connection: Connection, row: Any) -> Facts:
+    counts = {one.value: row[one.value] for one in tables.REQUEST_OUTCOMES if row[one.value]}
+    if row["closed_at"] is None:
+        counts = _open_counts(connection, row["id"])
+    return {
+        "batch": row["id"],
+        "uid": row["uid"],
+        "task": row["task"],
+        "state": row["state"],
+        "held_from": row["held_from"],
+        "vendor": row["account"],
+        "vendor_batch_id": row["vendor_batch_id"],
+        "vendor_status": row["vendor_status"],
+        "vendor_counts": {
+            "total": row["counted_total"],
+            "completed": row["counted_completed"],
+            "failed": row["counted_failed"],
+        },
+        "attempt": row["attempt"],
+        "requests": row["requests"],
+        "input_bytes": row["input_bytes"],
+        "outcomes": counts,
+        "input_tokens": row["input_tokens"],
+        "cached_tokens": row["cached_tokens"],
+        "output_tokens": row["output_tokens"],
+        "reasoning_tokens": row["reasoning_tokens"],
+        "cost_usd": row["cost_nano_usd"] / _BILLION,
+        "unpriced_requests": row["unpriced"],
+        "error_code": row["error_code"],
+        "error_text": row["error_text"],
+        "created_at": row["created_at"],
+        "submitted_at": row["submitted_at"],
+        "ended_at": row["ended_at"],
+        "applied_at": row["applied_at"],
+        "closed_at": row["closed_at"],
+    }
+
+
+def _open_counts(connection: Connection, batch_id: int) -> Facts:
+    request = tables.request
+    rows = connection.execute(
+        sa.select(request.c.outcome, sa.func.count())
+        .where(request.c.batch_id == batch_id, request.c.outcome.is_not(None))
+        .group_by(request.c.outcome)
+    ).tuples()
+    return {str(outcome): number for outcome, number in rows}
+
+
+def _failure(row: Any) -> Facts:
+    outcome = Outcome(row["outcome"]) if row["outcome"] else None
+    key = key_label(RowKey(row["key_int"], row["key_text"], row["key_hash"]))
+    return {
+        "task": row["task"],
+        "key": key,
+        "state": row["state"],
+        "outcome": row["outcome"],
+        "code": row["error_code"],
+        "reason": row["error_text"],
+        "paid_tries": row["paid_tries"],
+        "unpaid_tries": row["unpaid_tries"],
+        "batch": row["batch_id"],
+        "since": row["changed_at"],
+        "next_step": _next_step(row["task"], row["state"], outcome),
+    }
+
+
+def _next_step(task: str, state: str, outcome: Outcome | None) -> str:
+    if state == GateState.DONE.value:
+        return "it was written, but the task's pending predicate still matches it: mend on_success or the predicate"
+    advice = RULES[outcome].next_step if outcome else ""
+    return f"{advice + ', then: ' if advice else ''}batchd retry --task {task}"
