@@ -21,7 +21,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from batchd import events
 from batchd.errors import BatchdError, ConfigError
 from batchd.pipeline import SENDING, WORKING, StageMaker, run_pass
-from batchd.ports import Counts, Ledger, Orders, Scope, Workplace
+from batchd.ports import EVERYTHING, Counts, Ledger, Orders, Scope, Workplace
 
 log = structlog.get_logger("batchd")
 
@@ -29,10 +29,14 @@ _SHORTEST_PAUSE = 0.2
 
 
 class Stop:
-    """Asked once, it lets the work in hand finish; asked again by a key, the interrupt is raised."""
+    """Asked once, it lets the work in hand finish; asked again by a key, the interrupt is raised.
+
+    ``signalled`` is True where a signal asked, not the end of the work.
+    """
 
     def __init__(self) -> None:
         self._asked = threading.Event()
+        self.signalled = False
 
     def ask(self) -> None:
         """Ends the waiting, and the work after its unit in hand."""
@@ -54,6 +58,7 @@ class Stop:
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.asked():
             raise KeyboardInterrupt
+        self.signalled = True
         self.ask()
 
 
@@ -83,7 +88,7 @@ class Plan:
     """What a run is to do: for which tasks, when to claim for each, and when it ends."""
 
     schedules: Mapping[str, Schedule]
-    scope: Scope = Scope()
+    scope: Scope = EVERYTHING
     bounds: Bounds = Bounds()
 
 
@@ -154,7 +159,7 @@ class Daemon:
             self._total.cause(error.exit_code)
             # The message is our own; a traceback could quote row content.
             log.error(  # noqa: TRY400
-                events.DAEMON_PASS_FAILED, reason=error.message, next_command=error.next_command
+                events.DAEMON_ROUND_FAILED, reason=error.message, next_command=error.next_command
             )
         except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
             self._failure = error

@@ -8,6 +8,7 @@ BatchdError
 ├── VendorError
 │   ├── VendorAuthError     4  the vendor refused the key
 │   ├── VendorUnclearError 12  nobody knows whether the call took effect
+│   │   └── VendorUnreachableError  no connection: the call never left this machine
 │   ├── VendorBusyError    12  refused for now; nothing was done; may be asked again
 │   ├── VendorBillingError     refused for lack of money; nothing was done; asks for a person
 │   ├── VendorNotFoundError    the vendor does not know this id
@@ -89,6 +90,10 @@ class VendorUnclearError(VendorError):
 
     The call may or may not have taken effect.
     """
+
+
+class VendorUnreachableError(VendorUnclearError):
+    """No connection could be made, so nothing was sent and nothing was done."""
 
 
 class VendorBusyError(VendorError):

@@ -308,6 +308,9 @@ class Gates(Protocol):
     def fail(self, task_id: int, failures: Sequence[tuple[RowKey, Outcome, str, str]]) -> None:
         """Marks rows that cannot be sent: key, outcome, code, sentence."""
 
+    def free(self, task_id: int, keys: Sequence[RowKey] | None) -> int:
+        """Makes failed and held rows due again with fresh tries; the rows named, or all. Returns how many."""
+
     def settle(self, task_id: int, batch_id: int, settled: Sequence[SettledGate]) -> None:
         """Moves or removes the gates of finished requests."""
 
@@ -427,6 +430,9 @@ class Scope:
 
     task: str | None = None
     batch_id: int | None = None
+
+
+EVERYTHING = Scope()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Vendor accounts of a config, connected. A sandbox is started, or joined, by the command that needs it."""
 
 import contextlib
+from collections.abc import Collection
 
 from batchd.config import Config
 from batchd.config.vendors import SandboxVendorConfig, VendorConfig
@@ -16,10 +17,15 @@ SANDBOX_KEY = "sandbox-key"
 def connect_accounts(config: Config, stack: contextlib.ExitStack, only: str | None) -> dict[str, Account]:
     """Every account, or those that one task uses; ``stack`` lets go of sandboxes at the end."""
     wanted = set(config.vendors) if only is None else {config.tasks[only].vendor}
+    return connect_named(config, stack, wanted)
+
+
+def connect_named(config: Config, stack: contextlib.ExitStack, names: Collection[str]) -> dict[str, Account]:
+    """The accounts of these names; one that is not configured is left out."""
     return {
         name: _account(config, name, vendor, stack)
         for name, vendor in config.vendors.items()
-        if name in wanted
+        if name in names
     }
 
 

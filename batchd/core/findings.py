@@ -76,4 +76,4 @@ KINDS: dict[str, FindingKind] = {
 
 def next_command(kind: str, subject: str) -> str:
     """The command a person runs next. ``subject`` is such as ``batch 12`` or ``task resumes``."""
-    return KINDS[kind].next_command.format(id=subject.split(" ")[-1])
+    return KINDS[kind].next_command.format(id=subject.rpartition(" ")[2])

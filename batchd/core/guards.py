@@ -1,11 +1,11 @@
 """What a row looked like when it was read, as a hash: so that a row that changed meanwhile is not overwritten."""
 
-import datetime
+import datetime as dt
 import decimal
 import hashlib
 import struct
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 GUARD_BYTES = 16
@@ -22,25 +22,21 @@ def guard_of(values: Iterable[Any]) -> str:
     return digest.hexdigest()
 
 
-def _encoded(value: object) -> tuple[bytes, bytes]:  # noqa: PLR0911 - one line per type reads best
-    match value:
-        case None:
-            return b"0", b""
-        case str():
-            return b"s", value.encode("utf-8", "surrogatepass")
-        case bool():
-            return b"i", str(int(value)).encode()
-        case int():
-            return b"i", str(value).encode()
-        case float():
-            return b"f", repr(value).encode()
-        case bytes() | bytearray() | memoryview():
-            return b"b", bytes(value)
-        case decimal.Decimal():
-            return b"d", format(value.normalize(), "f").encode()
-        case datetime.datetime() | datetime.date() | datetime.time():
-            return b"t", value.isoformat().encode()
-        case uuid.UUID():
-            return b"u", value.bytes
-        case _:
-            return b"o", repr(value).encode("utf-8", "surrogatepass")
+def _encoded(value: object) -> tuple[bytes, bytes]:
+    for kinds, tag, encode in _ENCODERS:
+        if isinstance(value, kinds):
+            return tag, encode(value)
+    return b"o", repr(value).encode("utf-8", "surrogatepass")
+
+
+# In this order: a bool is an int to Python, and a datetime a date. Databases that lack booleans have 0 and 1.
+_ENCODERS: tuple[tuple[type | tuple[type, ...], bytes, Callable[[Any], bytes]], ...] = (
+    (type(None), b"0", lambda _: b""),
+    (str, b"s", lambda value: value.encode("utf-8", "surrogatepass")),
+    (int, b"i", lambda value: str(int(value)).encode()),
+    (float, b"f", lambda value: repr(value).encode()),
+    ((bytes, bytearray, memoryview), b"b", bytes),
+    (decimal.Decimal, b"d", lambda value: format(value.normalize(), "f").encode()),
+    ((dt.date, dt.time), b"t", lambda value: value.isoformat().encode()),
+    (uuid.UUID, b"u", lambda value: value.bytes),
+)

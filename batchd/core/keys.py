@@ -4,7 +4,7 @@ A single integer key stays an integer. Any other key becomes canonical text, eac
 front so that no two composites look alike, plus a SHA-256 digest of what the source database takes for equal.
 """
 
-import datetime
+import datetime as dt
 import decimal
 import hashlib
 import uuid
@@ -130,7 +130,7 @@ def _decimal_text(value: object) -> str:
 
 
 def _date_text(value: object) -> str:
-    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value.isoformat()
     return _text(value)
 

@@ -1,6 +1,6 @@
 """The things the stages speak of: batches, requests, leases, what the vendor says."""
 
-import datetime
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from batchd.core.outcomes import GateState, Outcome, Tries
 from batchd.core.states import BatchState
 from batchd.core.verdicts import Usage
 
-Moment = datetime.datetime
+Moment = dt.datetime
 
 
 @dataclass(frozen=True, slots=True)

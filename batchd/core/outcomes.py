@@ -200,6 +200,7 @@ def settle_gate(
     if outcome is Outcome.STALE and not still_pending:
         return GateVerdict(None)
     if outcome is Outcome.CANCELLED:
+        # A person wanted it so; another person, or the same one, frees the row.
         return GateVerdict(GateState.HELD)
     if not RULES[outcome].retried:
         return GateVerdict(GateState.FAILED)

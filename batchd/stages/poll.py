@@ -1,6 +1,6 @@
 """poll: what the vendor says of the batches it has. One listing serves all of an account's open batches."""
 
-import datetime
+import datetime as dt
 from collections.abc import Sequence
 
 import structlog
@@ -151,5 +151,5 @@ class Poll:
         log.warning(events.POLL_POSTPONED, vendor=account.name, code=error.code)
 
 
-def _moment(seconds: int | None) -> datetime.datetime | None:
-    return None if seconds is None else datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+def _moment(seconds: int | None) -> dt.datetime | None:
+    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)

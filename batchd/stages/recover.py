@@ -133,22 +133,23 @@ class Recover:
     def _absent(self, batch: Batch, account: Account, lease: Lease, listing: Listing) -> None:
         """Not listed. That counts only if the listing is complete and shows another batch that we know."""
         ids = [one.id for one in listing.batches]
-        seen = self._place.store.read(lambda ledger: ledger.batches.known_vendor_ids(account.name, ids))
-        absences = batch.absences + (1 if listing.complete and seen else 0)
+        known = self._place.store.read(lambda ledger: ledger.batches.known_vendor_ids(account.name, ids))
+        counts = listing.complete and bool(known)
+        absences = batch.absences + counts
 
         def written(ledger: Ledger) -> bool:
             ledger.batches.note(batch, absences=absences)
             ledger.batches.wait(batch, self._place.check_interval)
+            # A list may lag, and the POST itself may still be on its way.
             patience = max(account.submit_grace, account.create_seconds)
-            over = ledger.batches.seconds_waiting(batch) > patience
-            proven = over and absences >= _LOOKS
-            if over and not (proven and account.resubmit == "fence"):
-                ledger.batches.hold(
-                    batch, "the vendor does not show this batch; it may still exist", "unknown_submit"
-                )
-                ledger.findings.open("unknown-submit", f"batch {batch.id}")
-                self._counts.add("batches_held")
-            return proven and account.resubmit == "fence"
+            if ledger.batches.seconds_waiting(batch) <= patience or batch.state is BatchState.HELD:
+                return False
+            if account.resubmit == "fence" and counts:
+                return absences >= _LOOKS
+            ledger.batches.hold(batch, "the vendor does not show this batch; it may still exist", "unknown_submit")
+            ledger.findings.open("unknown-submit", f"batch {batch.id}")
+            self._counts.add("batches_held")
+            return False
 
         if self._place.store.transact(written, lease=lease):
             self._fence(batch, account, lease)

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 import structlog
 
 from batchd import events
-from batchd.core.model import Batch, FinishedRequest, Lease, SettledGate, VendorBatch
-from batchd.core.outcomes import Outcome, settle_gate
+from batchd.core.model import Batch, Lease, VendorBatch
+from batchd.core.outcomes import Outcome
 from batchd.core.pacing import SUBMIT_TRIES, submit_delay
 from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
-from batchd.core.verdicts import Usage
 from batchd.errors import (
     LeaseLostError,
     VendorAuthError,
@@ -23,8 +22,10 @@ from batchd.errors import (
     VendorError,
     VendorRefusedError,
     VendorUnclearError,
+    VendorUnreachableError,
 )
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
+from batchd.settling import UnsentEnd, give_up_unsent
 
 log = structlog.get_logger("batchd")
 
@@ -104,6 +105,8 @@ class Submit:
         metadata = self._metadata(batch, definition)
         try:
             created = account.vendor.create_batch(batch.vendor_file_id or "", definition.endpoint, metadata)
+        except VendorUnreachableError as error:
+            self._after_refusal(batch, account, lease, error, back=True)
         except VendorUnclearError as error:
             self._leave_unknown(batch, lease, error)
         except VendorError as error:
@@ -194,35 +197,12 @@ class Submit:
 
     def _give_up_lost_input(self, batch: Batch, lease: Lease) -> None:
         """The file was never sent, so its rows are simply due again."""
+        end = UnsentEnd(
+            Outcome.UNSENT, "input_lost", "the batch's file was lost or altered before it was sent"
+        )
 
         def written(ledger: Ledger) -> None:
-            limits = ledger.tasks.definition(batch.version_id).limits
-            seqs = ledger.requests.open_after(batch.id, 0, batch.requests)
-            for at in range(0, len(seqs), self._place.chunk):
-                finished, settled = [], []
-                for one in ledger.requests.lock_open(batch.id, seqs[at : at + self._place.chunk]):
-                    tries = one.tries.after(Outcome.UNSENT)
-                    verdict = settle_gate(Outcome.UNSENT, tries, limits, still_pending=True, first_delay=0.0)
-                    sentence = "the batch's file was lost before it was sent"
-                    finished.append(
-                        FinishedRequest(one.seq, Outcome.UNSENT, Usage(), "", "input_lost", sentence, None)
-                    )
-                    settled.append(
-                        SettledGate(
-                            one.seq,
-                            one.key,
-                            verdict.state,
-                            0.0,
-                            tries,
-                            Outcome.UNSENT,
-                            "input_lost",
-                            sentence,
-                        )
-                    )
-                ledger.requests.finish(batch.id, finished)
-                ledger.gates.settle(batch.task_id, batch.id, settled)
-            ledger.batches.tally(batch)
-            ledger.batches.abandon(batch, "its input file was lost or altered before it was sent")
+            give_up_unsent(ledger, batch, end, chunk=self._place.chunk)
             ledger.findings.open("input-lost", f"batch {batch.id}")
 
         self._place.store.transact(written, lease=lease)

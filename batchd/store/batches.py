@@ -62,7 +62,7 @@ class SqlBatches:
         batch_id = int(
             self._connection.scalar(sa.select(tables.batch.c.id).where(tables.batch.c.uid == batch.uid)) or 0
         )
-        self._events.add("batch", batch_id, "built", to_state=BatchState.BUILT.value)
+        self._events.add("batch", batch_id, "built", move=(None, BatchState.BUILT.value))
         return batch_id
 
     def get(self, batch_id: int) -> Batch:
@@ -117,9 +117,7 @@ class SqlBatches:
         held = batch.state is BatchState.HELD
         place = {"held_from": to.value} if held else {"state": to.value}
         self._change(batch, {**place, **stamp, "not_before": None, **changes})
-        self._events.add(
-            "batch", batch.id, "moved", from_state=batch.position.value, to_state=to.value, reason=reason
-        )
+        self._events.add("batch", batch.id, "moved", move=(batch.position.value, to.value), reason=reason)
         return self.get(batch.id)
 
     def hold(self, batch: Batch, reason: str, code: str = "") -> Batch:
@@ -133,8 +131,7 @@ class SqlBatches:
             "batch",
             batch.id,
             "held",
-            from_state=batch.state.value,
-            to_state=BatchState.HELD.value,
+            move=(batch.state.value, BatchState.HELD.value),
             reason=reason,
         )
         return self.get(batch.id)
@@ -151,9 +148,7 @@ class SqlBatches:
             "error_text": None,
         }
         self._change(batch, {**freed, **changes})
-        self._events.add(
-            "batch", batch.id, "resumed", from_state=batch.state.value, to_state=target.value, reason=reason
-        )
+        self._events.add("batch", batch.id, "resumed", move=(batch.state.value, target.value), reason=reason)
         return self.get(batch.id)
 
     def abandon(self, batch: Batch, reason: str) -> Batch:
@@ -165,8 +160,7 @@ class SqlBatches:
             "batch",
             batch.id,
             "abandoned",
-            from_state=batch.state.value,
-            to_state=BatchState.ABANDONED.value,
+            move=(batch.state.value, BatchState.ABANDONED.value),
             reason=reason,
         )
         return self.get(batch.id)

@@ -20,11 +20,10 @@ class SqlEvents:
         subject_id: int,
         action: str,
         *,
-        from_state: str | None = None,
-        to_state: str | None = None,
+        move: tuple[str | None, str | None] = (None, None),
         reason: str = "",
     ) -> None:
-        """Records one move; ``reason`` is our own sentence."""
+        """Records one move, from a state to a state where there are any; ``reason`` is our own sentence."""
         self._connection.execute(
             insert(tables.event).values(
                 at=self._dialect.now(),
@@ -32,8 +31,8 @@ class SqlEvents:
                 subject=subject,
                 subject_id=subject_id,
                 action=action,
-                from_state=from_state,
-                to_state=to_state,
+                from_state=move[0],
+                to_state=move[1],
                 reason=reason,
             )
         )

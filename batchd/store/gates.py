@@ -92,6 +92,23 @@ class SqlGates:
                     )
                 )
 
+    def free(self, task_id: int, keys: Sequence[RowKey] | None) -> int:
+        """A person's word: rows that had failed, or were held, may be tried, and paid for, again."""
+        gate = tables.gate
+        freed = sa.update(gate).values(
+            state=GateState.RETRY.value,
+            paid_tries=0,
+            unpaid_tries=0,
+            not_before=self._dialect.now(),
+            changed_at=self._dialect.now(),
+        )
+        stuck = gate.c.state.in_([GateState.FAILED.value, GateState.HELD.value])
+        if keys is None:
+            return self._connection.execute(freed.where(gate.c.task_id == task_id, stuck)).rowcount
+        return sum(
+            self._connection.execute(freed.where(_is_row(task_id, key), stuck)).rowcount for key in keys
+        )
+
     def settle(self, task_id: int, batch_id: int, settled: Sequence[SettledGate]) -> None:
         """Moves or removes the gates of a batch's finished requests."""
         gone = [one.seq for one in settled if one.state is None]

@@ -34,12 +34,7 @@ def open_database(
     url_text: str, *, password: str | None = None, ledger_schema: str | None = None, create: bool = False
 ) -> Database:
     """Connects to a database; ``create`` makes a missing SQLite file. Raises ConfigError, DatabaseError."""
-    try:
-        url = sa.make_url(url_text)
-    except ArgumentError as error:
-        raise ConfigError(
-            "database.url is not a database URL", next_command="write it like sqlite:///batchd.db"
-        ) from error
+    url = _parsed(url_text)
     if password is not None:
         url = url.set(password=password)
     dialect = dialect_for(url)
@@ -47,6 +42,20 @@ def open_database(
     engine = engine.execution_options(schema_translate_map={LEDGER: ledger_schema})
     _check_reachable(engine, dialect, url)
     return Database(url, dialect, engine)
+
+
+def dialect_of(url_text: str) -> LedgerDialect:
+    """The dialect that a URL asks for, without connecting. Raises ConfigError."""
+    return dialect_for(_parsed(url_text))
+
+
+def _parsed(url_text: str) -> URL:
+    try:
+        return sa.make_url(url_text)
+    except ArgumentError as error:
+        raise ConfigError(
+            "database.url is not a database URL", next_command="write it like sqlite:///batchd.db"
+        ) from error
 
 
 def _check_reachable(engine: Engine, dialect: LedgerDialect, url: URL) -> None:

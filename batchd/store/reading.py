@@ -1,19 +1,37 @@
 """What people ask of the ledger: plain dictionaries, for the command line and for ``--json``. Reads only."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from batchd.core.findings import KINDS
 from batchd.core.keys import RowKey, key_label
 from batchd.core.outcomes import RULES, GateState, Outcome
 from batchd.core.states import OPEN
+from batchd.errors import DatabaseError
 from batchd.store import tables
+from batchd.store.dialects.sqlite import read_only
+from batchd.store.opening import Database
 
 Facts = dict[str, Any]
+T = TypeVar("T")
 _BILLION = 1_000_000_000
 _GATE_STATES = (GateState.OPEN, GateState.RETRY, GateState.FAILED, GateState.HELD, GateState.DONE)
+
+
+def ask(database: Database, question: Callable[[Connection], T]) -> T:
+    """Runs a question on one consistent view, without a write lock. Raises DatabaseError."""
+    try:
+        with database.engine.connect() as connection, read_only(connection).begin():
+            return question(connection)
+    except SQLAlchemyError as error:
+        raise DatabaseError(
+            f"the database could not be read ({database.dialect.code(error)})",
+            next_command="batchd check-config",
+        ) from error
 
 
 def task_facts(connection: Connection, only: str | None = None) -> list[Facts]:
@@ -73,7 +91,9 @@ def batch_detail(connection: Connection, batch_id: int) -> Facts:
     return _batch(connection, row) | times | {"timeline": timeline}
 
 
-def failure_facts(connection: Connection, *, task: str | None = None, most: int = 1000) -> list[Facts]:
+def failure_facts(
+    connection: Connection, *, task: str | None = None, batch: int | None = None, most: int = 1000
+) -> list[Facts]:
     """Rows that need a person: key, state, outcome, our reason, and what to do about it."""
     gate = tables.gate
     query = (
@@ -85,6 +105,8 @@ def failure_facts(connection: Connection, *, task: str | None = None, most: int 
     )
     if task is not None:
         query = query.where(tables.task.c.name == task)
+    if batch is not None:
+        query = query.where(gate.c.batch_id == batch)
     return [_failure(row) for row in connection.execute(query).mappings()]
 
 

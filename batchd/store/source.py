@@ -116,7 +116,9 @@ class SourceTable:
     def check_pending(self, pending: str | None) -> None:
         """Lets the database parse the predicate without reading a row. Raises ConfigError."""
         table = sa.table(self._table, schema=self._schema)
-        query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(table).where(pending_clause(pending)).limit(0)
+        query: sa.Select[Any] = (
+            sa.select(sa.literal_column("1")).select_from(table).where(pending_clause(pending)).limit(0)
+        )
         try:
             self._connection.execute(query)
         except DBAPIError as error:

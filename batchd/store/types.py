@@ -1,6 +1,6 @@
 """Column types that the ledger needs beyond SQLAlchemy's own."""
 
-import datetime
+import datetime as dt
 
 from sqlalchemy import Dialect, String
 from sqlalchemy.types import TypeDecorator
@@ -8,7 +8,7 @@ from sqlalchemy.types import TypeDecorator
 _FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 
 
-class Moment(TypeDecorator[datetime.datetime]):
+class Moment(TypeDecorator[dt.datetime]):
     """A time in UTC with milliseconds, aware in Python.
 
     SQLite keeps it as fixed-width text, ``YYYY-MM-DD HH:MM:SS.mmm``, so that text order is time order.
@@ -17,16 +17,16 @@ class Moment(TypeDecorator[datetime.datetime]):
     impl = String(23)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime.datetime | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> str | None:
         """Writes an aware time as text."""
         del dialect
         if value is None:
             return None
-        return value.astimezone(datetime.UTC).strftime(_FORMAT)[:-3]
+        return value.astimezone(dt.UTC).strftime(_FORMAT)[:-3]
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime.datetime | None:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> dt.datetime | None:
         """Reads the text back as an aware time."""
         del dialect
         if value is None:
             return None
-        return datetime.datetime.strptime(value, _FORMAT).replace(tzinfo=datetime.UTC)
+        return dt.datetime.strptime(value, _FORMAT).replace(tzinfo=dt.UTC)

@@ -39,7 +39,7 @@ _NOT_DONE = frozenset({400, 401, 403, 404, 422, 429})
 
 _KEY_COMMAND = "check the api_key of this [vendors] section and what it may do, then run the command again"
 _URL_COMMAND = "check the base_url of this [vendors] section, then run the command again"
-_BILLING_COMMAND = "add credit or raise the limit at the vendor, then run `batchd resolve`"
+_BILLING_COMMAND = "add credit or raise the limit at the vendor, then run: batchd resume TASK"
 _FILE_COMMAND = "lower max_bytes of this [vendors] section or batch_size of the task"
 
 

@@ -20,6 +20,7 @@ from batchd.errors import (
     VendorNotFoundError,
     VendorRefusedError,
     VendorUnclearError,
+    VendorUnreachableError,
 )
 from batchd.vendors import wire
 from batchd.vendors.connection import Connection
@@ -192,7 +193,7 @@ class OpenAIVendor:
     def _without_reply(self, call: Call, error: Exception) -> VendorError:
         cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
         if isinstance(cause, _NEVER_SENT):
-            return VendorUnclearError(
+            return VendorUnreachableError(
                 f"cannot {call}: {self._where} cannot be reached ({type(cause).__name__})",
                 code="unreachable",
                 next_command="check base_url, the network, proxy and certificates, and that the server runs",

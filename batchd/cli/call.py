@@ -1,0 +1,122 @@
+"""One call of a command: its common options, and how it ends, whatever happens."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from batchd.cli import exit_codes
+from batchd.errors import BatchdError
+
+if TYPE_CHECKING:
+    from batchd.config import Config
+
+_DEBUG = "BATCHD_DEBUG"
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a person asked for with the options that every command has."""
+
+    config_file: Path | None = None
+    task: str | None = None
+    as_json: bool = False
+    verbose: bool = False
+
+    def config(self) -> "Config":
+        """Finds and loads the config. Raises ConfigError."""
+        from batchd.app.workplace import read_config
+
+        return read_config(self.config_file, os.environ, Path.cwd())
+
+    @property
+    def is_watched(self) -> bool:
+        """True where a person sits at a terminal, and did not ask for logs instead of progress."""
+        return sys.stderr.isatty() and not self.verbose and not self.as_json
+
+
+def call_of(
+    ctx: typer.Context,
+    config_file: Path | None = None,
+    task: str | None = None,
+    as_json: bool = False,
+    verbose: bool = False,
+) -> Call:
+    """The options behind the command's name, and those before it where they were not given again."""
+    before = ctx.obj if isinstance(ctx.obj, Call) else Call()
+    return Call(
+        config_file or before.config_file,
+        task or before.task,
+        as_json or before.as_json,
+        verbose or before.verbose,
+    )
+
+
+def conduct(call: Call, command: Callable[[Call], int]) -> NoReturn:
+    """Runs a command and ends the process's work with its exit code; every error becomes a sentence."""
+    raise typer.Exit(_code_of(call, command))
+
+
+def _code_of(call: Call, command: Callable[[Call], int]) -> int:
+    try:
+        return command(call)
+    except BatchdError as error:
+        report(error, as_json=call.as_json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return exit_codes.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing more can be said to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.DONE
+    except Exception as error:  # noqa: BLE001 - the last border: nothing foreign may reach the terminal unread
+        report(_internal(error), as_json=call.as_json)
+        return exit_codes.INTERNAL
+
+
+def report(error: BatchdError, *, as_json: bool) -> None:
+    """Says what is wrong and what to do: in words on stderr, and with ``--json`` as the document on stdout."""
+    print(f"error: {error}", file=sys.stderr)
+    if error.next_command:
+        print(f"next: {error.next_command}", file=sys.stderr)
+    if as_json:
+        from batchd.cli.out import print_json
+
+        print_json({"error": error_document(error)})
+
+
+def error_document(error: BatchdError) -> dict[str, object]:
+    """An error as ``--json`` shows it."""
+    return {
+        "kind": type(error).__name__,
+        "message": error.message,
+        "where": getattr(error, "where", ""),
+        "next_command": error.next_command,
+        "exit_code": error.exit_code,
+    }
+
+
+def _internal(error: Exception) -> BatchdError:
+    if os.environ.get(_DEBUG) == "1":
+        traceback.print_exc()
+    # Its own words may quote row content or a secret, so only its kind and place are told.
+    return BatchdError(
+        f"internal error: {type(error).__name__} at {_place(error)}; the work in hand was rolled back",
+        next_command=f"run the same command again; {_DEBUG}=1 shows the traceback, which may quote rows",
+    )
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    last = (ours or frames)[-1]
+    shown = Path(last.filename)
+    name = shown.relative_to(_PACKAGE.parent) if shown.is_relative_to(_PACKAGE) else shown.name
+    return f"{name}:{last.lineno}"

@@ -1,0 +1,33 @@
+"""What went wrong without stopping the work, in words: each cause with its next command."""
+
+import sys
+from collections.abc import Collection, Iterable
+
+from batchd.cli import exit_codes
+
+_WORDS = {
+    exit_codes.DATABASE: ("the database refused a write; the batch is held", "batchd status"),
+    exit_codes.VENDOR_AUTH: (
+        "{vendors} refused the key; nothing was sent",
+        "mend the key that api_key refers to, then run the same command again",
+    ),
+    exit_codes.VENDOR_UNREACHABLE: (
+        "{vendors} could not be reached, is busy or did not answer clearly; everything is kept and goes on later",
+        "check the network and base_url, then run the same command again",
+    ),
+    exit_codes.LEASE: (
+        "another batchd process is at work on this",
+        "wait for it, or run the same command again",
+    ),
+    exit_codes.HELD: ("a batch is held and waits for a person", "batchd status"),
+    exit_codes.ROWS_LEFT: ("rows were set aside and wait for a person", "batchd failures"),
+}
+
+
+def explain(causes: Iterable[int], vendors: Collection[str]) -> None:
+    """Prints each cause on stderr."""
+    named = "vendor " + " or ".join(sorted(vendors)) if vendors else "the vendor"
+    for cause in sorted(set(causes) & set(_WORDS)):
+        sentence, next_command = _WORDS[cause]
+        print(f"error: {sentence.format(vendors=named)}", file=sys.stderr)
+        print(f"next: {next_command}", file=sys.stderr)

@@ -1,0 +1,125 @@
+"""retry, pause, resume, resolve, cancel: what a person does about it."""
+
+from typing import Annotated
+
+import typer
+
+from batchd.cli.call import Call, call_of, conduct
+from batchd.cli.commands.working import BatchArgument
+from batchd.cli.options import ConfigOption, JsonOption, TaskOption
+from batchd.errors import UsageError
+
+TaskArgument = Annotated[str | None, typer.Argument(metavar="TASK", help="The task; or say --task TASK.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this family."""
+    app.command("retry")(retry)
+    app.command("pause")(pause)
+    app.command("resume")(resume)
+    app.command("cancel")(cancel)
+    app.command("resolve")(resolve)
+
+
+def retry(
+    ctx: typer.Context,
+    config: ConfigOption = None,
+    task: TaskOption = None,
+    as_json: JsonOption = False,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="KEY", help="Only this row; may be given again. Parts of a key: EU,7."),
+    ] = None,
+) -> None:
+    """Make failed and held rows of a task due again. Each may be paid for again."""
+
+    def command(call: Call) -> int:
+        from batchd.cli import operating
+
+        return operating.retry(call, key or [])
+
+    conduct(call_of(ctx, config, task, as_json), command)
+
+
+def pause(
+    ctx: typer.Context,
+    name: TaskArgument = None,
+    config: ConfigOption = None,
+    task: TaskOption = None,
+    as_json: JsonOption = False,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for those who look later.")
+    ] = "paused by a person",
+) -> None:
+    """Stop claiming, submitting and applying for a task; polling and collecting go on."""
+
+    def command(call: Call) -> int:
+        from batchd.cli import operating
+
+        return operating.pause(call, reason)
+
+    conduct(call_of(ctx, config, _one_task(name, task), as_json), command)
+
+
+def resume(
+    ctx: typer.Context,
+    name: TaskArgument = None,
+    config: ConfigOption = None,
+    task: TaskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a paused task go on."""
+
+    def command(call: Call) -> int:
+        from batchd.cli import operating
+
+        return operating.resume(call)
+
+    conduct(call_of(ctx, config, _one_task(name, task), as_json), command)
+
+
+def cancel(
+    ctx: typer.Context,
+    batch: BatchArgument,
+    config: ConfigOption = None,
+    task: TaskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Cancel a batch; what the vendor has finished is still applied."""
+
+    def command(call: Call) -> int:
+        from batchd.cli import operating
+
+        return operating.cancel(call, batch)
+
+    conduct(call_of(ctx, config, task, as_json), command)
+
+
+def resolve(
+    ctx: typer.Context,
+    batch: BatchArgument,
+    config: ConfigOption = None,
+    task: TaskOption = None,
+    as_json: JsonOption = False,
+    vendor_batch: Annotated[
+        str | None,
+        typer.Option("--adopt", metavar="VENDOR_ID", help="It was created: this is it at the vendor."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--send-again", help="It was not created: delete its file there, and send it anew.")
+    ] = False,
+) -> None:
+    """Let a held batch go on, once a person has looked."""
+
+    def command(call: Call) -> int:
+        from batchd.cli import operating
+
+        if vendor_batch is not None and again:
+            raise UsageError("--adopt and --send-again exclude each other", next_command=f"batchd show {batch}")
+        return operating.resolve(call, batch, vendor_batch=vendor_batch, again=again)
+
+    conduct(call_of(ctx, config, task, as_json), command)
+
+
+def _one_task(name: str | None, option: str | None) -> str | None:
+    return name or option

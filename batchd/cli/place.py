@@ -1,0 +1,70 @@
+"""A workplace for one command: logs, progress, signals, and only what the command needs of the config."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from batchd import log
+from batchd.app.accounts import connect_named
+from batchd.app.workplace import database_of, open_workplace, store_of, workplace
+from batchd.cli.call import Call
+from batchd.cli.progress import TerminalProgress
+from batchd.config import Config
+from batchd.daemon import Stop
+from batchd.errors import UsageError
+from batchd.ports import Workplace
+from batchd.store.engine import SqlStore
+from batchd.store.opening import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An opened ledger with its config, for commands that only look."""
+
+    config: Config
+    database: Database
+    store: SqlStore
+
+
+@contextlib.contextmanager
+def opened_ledger(call: Call) -> Iterator[Desk]:
+    """The ledger alone: needs neither the vendors nor the tasks' tables. Raises ConfigError, DatabaseError."""
+    config = call.config()
+    quiet_logs(config, call)
+    if call.task is not None and call.task not in config.tasks:
+        known = ", ".join(config.tasks) or "none"
+        raise UsageError(f"there is no task {call.task!r} in {config.path}", next_command=f"tasks here: {known}")
+    database = database_of(config)
+    store = store_of(database)
+    try:
+        yield Desk(config, database, store)
+    finally:
+        store.dispose()
+
+
+@contextlib.contextmanager
+def opened_workplace(call: Call, config: Config, stop: Stop) -> Iterator[tuple[Workplace, TerminalProgress]]:
+    """Everything the tasks in scope need. A signal lets the unit in hand finish."""
+    quiet_logs(config, call)
+    with TerminalProgress(shown=call.is_watched) as progress:
+        with open_workplace(config, task=call.task, progress=progress) as place:
+            yield replace(place, stopping=stop.asked), progress
+
+
+@contextlib.contextmanager
+def workplace_for(call: Call, desk: Desk, account: str | None, stop: Stop | None = None) -> Iterator[Workplace]:
+    """A workplace for a batch that exists already: its own account and definition, no configured task."""
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(TerminalProgress(shown=call.is_watched))
+        wanted = set(desk.config.vendors) if account is None else {account}
+        accounts = connect_named(desk.config, stack, wanted)
+        place = workplace(desk.config, desk.store, {}, accounts, progress)
+        yield replace(place, stopping=stop.asked) if stop is not None else place
+
+
+def quiet_logs(config: Config, call: Call) -> None:
+    """Logs as configured; on a terminal, where there is progress to look at, only what went wrong."""
+    level = config.log.level
+    if call.is_watched and level in {"debug", "info"}:
+        level = "warning"
+    log.configure(level, config.log.format)

@@ -1,0 +1,119 @@
+"""``batchd run``: the daemon, or a bounded run that a person waits for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from batchd.cli import exit_codes
+from batchd.cli.call import Call
+from batchd.cli.causes import explain
+from batchd.cli.out import dollars, plural, print_json, say
+from batchd.cli.place import Desk, opened_ledger, opened_workplace
+from batchd.cli.progress import TerminalProgress
+from batchd.cli.sending import with_batch_size
+from batchd.config import Config, parse_duration
+from batchd.daemon import Bounds, Daemon, Plan, Schedule, Stop
+from batchd.errors import UsageError
+from batchd.ports import Counts, Scope, Workplace
+from batchd.store.reading import ask, task_facts
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run was asked for."""
+
+    until_idle: bool = False
+    num_batches: int | None = None
+    batch_size: int | None = None
+    check_interval: str | None = None
+
+
+def run(call: Call, options: RunOptions) -> int:
+    """Keeps claiming, submitting, polling, collecting and applying until a signal or its bounds end it."""
+    interval = _seconds(options.check_interval)
+    stop = Stop()
+    stop.on_signals()
+    with opened_ledger(call) as desk, opened_workplace(call, desk.config, stop) as (place, progress):
+        place = _paced(with_batch_size(place, options.batch_size), interval)
+        plan = _plan(desk.config, place, call, options)
+        before = _failures(desk, call)
+        total = Daemon(place, plan, stop, _reporter(call, desk, progress)).run()
+        tasks = ask(desk.database, lambda connection: task_facts(connection, call.task))
+        left = _failures(desk, call) - before
+    causes = _causes(total, tasks, left)
+    code = exit_codes.DONE if stop.signalled else exit_codes.exit_code(causes)
+    _say_end(call, total, tasks, code)
+    if code:
+        explain(causes, {task.definition.vendor for task in place.tasks.values()})
+    return code
+
+
+def _seconds(duration: str | None) -> float | None:
+    try:
+        return None if duration is None else parse_duration(duration)
+    except ValueError as error:
+        raise UsageError(f"--check-interval: {error}", next_command="write it like 30s or 5m") from error
+
+
+def _paced(place: Workplace, interval: float | None) -> Workplace:
+    return place if interval is None else replace(place, check_interval=interval)
+
+
+def _plan(config: Config, place: Workplace, call: Call, options: RunOptions) -> Plan:
+    schedules = {
+        name: Schedule(every=config.tasks[name].every, cron=config.tasks[name].cron) for name in place.tasks
+    }
+    return Plan(schedules, Scope(task=call.task), Bounds(options.until_idle, options.num_batches))
+
+
+def _failures(desk: Desk, call: Call) -> int:
+    tasks = ask(desk.database, lambda connection: task_facts(connection, call.task))
+    return sum(task["rows"]["failed"] + task["rows"]["held"] + task["rows"]["done"] for task in tasks)
+
+
+def _causes(total: Counts, tasks: list[dict[str, Any]], left: int) -> set[int]:
+    causes = set(total.causes)
+    if any(task["held_batches"] for task in tasks):
+        causes.add(exit_codes.HELD)
+    if left > 0:
+        causes.add(exit_codes.ROWS_LEFT)
+    return causes
+
+
+def _reporter(call: Call, desk: Desk, progress: TerminalProgress) -> Callable[[Counts], None]:
+    if call.as_json:
+        return lambda counts: print_json({"event": "pass", "counts": counts.numbers})
+    if not call.is_watched:
+        return _say_pass
+
+    def show(_: Counts) -> None:
+        tasks = ask(desk.database, lambda connection: task_facts(connection, call.task))
+        progress.whole(*_whole(tasks))
+
+    return show
+
+
+def _say_pass(counts: Counts) -> None:
+    say(", ".join(f"{name.replace('_', ' ')} {number:,}" for name, number in counts.numbers.items()))
+
+
+def _whole(tasks: list[dict[str, Any]]) -> tuple[str, int, int]:
+    in_flight = sum(task["rows"]["open"] for task in tasks)
+    retries = sum(task["rows"]["retry"] for task in tasks)
+    applied = sum(task["outcomes"].get("applied", 0) for task in tasks)
+    batches = sum(task["open_batches"] for task in tasks)
+    backlog = sum(task["backlog"] or 0 for task in tasks)
+    text = f"{plural(batches, 'batch', 'batches')} open, {plural(in_flight, 'row')} in flight"
+    return text, applied, applied + in_flight + retries + backlog
+
+
+def _say_end(call: Call, total: Counts, tasks: list[dict[str, Any]], code: int) -> None:
+    if call.as_json:
+        print_json({"event": "end", "counts": total.numbers, "tasks": tasks, "exit_code": code})
+        return
+    spent = sum(task["cost_usd"] for task in tasks)
+    say(
+        f"Done: {plural(total['batches_built'], 'batch', 'batches')} built, "
+        f"{plural(total['batches_closed'], 'batch', 'batches')} closed, "
+        f"{plural(total['applied'], 'row')} applied; {dollars(spent)} so far in all."
+    )

@@ -1,0 +1,154 @@
+"""``batchd submit``: one pass of claim and submit, for a person who waits."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from batchd.cli import exit_codes
+from batchd.cli.call import Call
+from batchd.cli.causes import explain
+from batchd.cli.out import plural, print_json, say, say_table
+from batchd.cli.place import Desk, opened_ledger, opened_workplace
+from batchd.core.states import BatchState
+from batchd.daemon import Stop
+from batchd.pipeline import SENDING, run_pass
+from batchd.ports import ConfiguredTask, Counts, Orders, Scope, Workplace
+from batchd.store.reading import ask, batch_facts, task_facts
+from batchd.store.source import SourceTable
+
+_MOST = 10_000
+
+
+def submit(call: Call, batch_size: int | None) -> int:
+    """Builds batches from what is due, sends them, and prints them."""
+    stop = Stop()
+    stop.on_signals()
+    with opened_ledger(call) as desk, opened_workplace(call, desk.config, stop) as (place, _):
+        place = with_batch_size(place, batch_size)
+        before = _unsent(place, call) | {0}
+        newest = _newest(desk)
+        counts = run_pass(SENDING, place, Scope(task=call.task), Orders(eager=True, first=True))
+        batches = _touched(desk, newest, before)
+        notes = [] if stop.asked() else _notes(desk, place, counts, batches)
+    causes = _causes(counts, notes)
+    code = exit_codes.INTERRUPTED if stop.asked() else exit_codes.exit_code(causes)
+    if call.as_json:
+        print_json({"batches": batches, "counts": counts.numbers, "notes": notes, "exit_code": code})
+    else:
+        _say(batches, notes, counts)
+    explain(causes, {task.definition.vendor for task in place.tasks.values()})
+    return code
+
+
+def with_batch_size(place: Workplace, size: int | None) -> Workplace:
+    """The workplace, its tasks' batches made this large where a size was asked for."""
+    if size is None:
+        return place
+    tasks = {
+        name: replace(task, batch_size=size, min_batch_size=min(task.min_batch_size, size))
+        for name, task in place.tasks.items()
+    }
+    return replace(place, tasks=tasks)
+
+
+def _unsent(place: Workplace, call: Call) -> set[int]:
+    scope = Scope(task=call.task)
+    found = place.store.read(
+        lambda ledger: [
+            one
+            for position in (BatchState.BUILT, BatchState.SUBMITTING)
+            for one in ledger.batches.at(position, scope, due=False)
+        ]
+    )
+    return {batch.id for batch in found}
+
+
+def _newest(desk: Desk) -> int:
+    newest = ask(desk.database, lambda connection: batch_facts(connection, most=1))
+    return int(newest[0]["batch"]) if newest else 0
+
+
+def _touched(desk: Desk, newest: int, before: set[int]) -> list[dict[str, Any]]:
+    """Batches that this pass built, and those built earlier that it tried to send."""
+    facts = ask(desk.database, lambda connection: batch_facts(connection, most=_MOST))
+    return [one for one in reversed(facts) if one["batch"] > newest or one["batch"] in before]
+
+
+def _causes(counts: Counts, notes: Sequence[dict[str, Any]]) -> set[int]:
+    causes = set(counts.causes)
+    if counts["batches_held"]:
+        causes.add(exit_codes.HELD)
+    if counts["rows_failed"] or any(note["needs_person"] for note in notes):
+        causes.add(exit_codes.ROWS_LEFT)
+    return causes
+
+
+def _notes(
+    desk: Desk, place: Workplace, counts: Counts, batches: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Why nothing was built for a task, one sentence each."""
+    known = {one["task"]: one for one in ask(desk.database, task_facts)}
+    built = {one["task"] for one in batches}
+    return [
+        {"task": name} | _why_nothing(desk, task, known.get(name, {}), counts)
+        for name, task in place.tasks.items()
+        if name not in built
+    ]
+
+
+def _why_nothing(desk: Desk, task: ConfiguredTask, facts: dict[str, Any], counts: Counts) -> dict[str, Any]:
+    name, table = task.definition.name, task.definition.full_table
+    start = f"Nothing is due in {name}: "
+    if facts.get("paused"):
+        return _note(f"Task {name} is paused ({facts['pause_reason']}). Next: batchd resume {name}")
+    if counts["tasks_blocked"] and len(counts.numbers) == 1:
+        return _note(
+            f"Nothing was claimed for {name}: it waits for a person. Next: batchd status", needs_person=True
+        )
+    if _is_empty(desk, task):
+        return _note(f"{start}table {table} has no rows.")
+    gates = {state: number for state, number in facts.get("rows", {}).items() if number}
+    if not gates:
+        return _note(f"{start}no row of table {table} is pending.")
+    listed = ", ".join(f"{number:,} {state}" for state, number in gates.items())
+    return _note(f"{start}every pending row of table {table} is in work or set aside ({listed}).")
+
+
+def _note(sentence: str, *, needs_person: bool = False) -> dict[str, Any]:
+    return {"sentence": sentence, "needs_person": needs_person}
+
+
+def _is_empty(desk: Desk, task: ConfiguredTask) -> bool:
+    definition = task.definition
+    with desk.database.engine.connect() as connection:
+        source = SourceTable(connection, desk.database.dialect, definition.table, definition.table_schema)
+        return source.sample(definition) is None
+
+
+def _say(batches: Sequence[dict[str, Any]], notes: Sequence[dict[str, Any]], counts: Counts) -> None:
+    if batches:
+        say_table(
+            ("batch", "task", "rows", "state", "vendor id"),
+            [
+                (one["batch"], one["task"], one["requests"], _state(one), one["vendor_batch_id"])
+                for one in batches
+            ],
+        )
+        say(
+            f"{plural(counts['batches_submitted'], 'batch', 'batches')} sent, "
+            f"{plural(counts['rows_submitted'], 'row')}."
+        )
+    if counts["rows_failed"]:
+        say(f"{plural(counts['rows_failed'], 'row')} could not be sent: batchd failures")
+    if counts["tasks_capped"]:
+        say("As many batches are open as max_open_batches allows; more rows may be due.")
+    for note in notes:
+        say(note["sentence"])
+    sent = [one for one in batches if one["vendor_batch_id"]]
+    if sent:
+        say(f"Next: batchd check {sent[-1]['vendor_batch_id']}")
+
+
+def _state(batch: dict[str, Any]) -> str:
+    waiting = batch["state"] in {"built", "submitting"}
+    return f"{batch['state']} ({batch['error_text']})" if waiting and batch["error_text"] else batch["state"]
