@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from batchd.core.findings import REPORTS
 from batchd.core.keys import KeyCodec, RowKey, UnusableKeyError
 from batchd.core.model import Batch, TaskRecord
 from batchd.core.outcomes import Outcome
@@ -81,15 +82,18 @@ def cancel(place: Workplace, reference: str) -> Done:
 
 
 def resolve(place: Workplace, reference: str) -> Done:
-    """Lets a held batch go on as it stands, its checks waived; or marks a forgotten vendor batch as dealt with.
+    """Lets a held batch go on as it stands, its checks waived; or marks what was only reported as seen.
+
+    ``reference`` is a batch, a task, or a batch at the vendor that the ledger has forgotten.
 
     Raises:
         UsageError: nothing of this name is held, or a create is unknown (see :func:`send_again`, :func:`adopt`).
     """
     batch = place.store.read(lambda ledger: ledger.batches.find(reference))
     if batch is None:
-        return _dismiss_stranger(place, reference)
-    _check_held(batch)
+        return _mark_seen(place, reference)
+    if batch.state is not BatchState.HELD:
+        return _mark_batch_seen(place.store, batch)
     if batch.position is BatchState.SUBMITTING:
         raise UsageError(
             f"nobody knows whether batch {batch.id} was created; look for {batch.uid} in the vendor's list",
@@ -150,19 +154,28 @@ def adopt(place: Workplace, reference: str, vendor_batch_id: str) -> Done:
     return Done(f"batch {batch.id} is {found.id} at the vendor", 1)
 
 
-def _dismiss_stranger(place: Workplace, reference: str) -> Done:
-    def dismissed(ledger: Ledger) -> str:
-        closed = [
-            name
-            for name in place.accounts
-            if ledger.findings.close("stranger", f"vendor {name} batch {reference}")
-        ]
-        return closed[0] if closed else ""
+def _mark_batch_seen(store: Store, batch: Batch) -> Done:
+    seen = store.transact(lambda ledger: ledger.findings.close_all(f"batch {batch.id}", REPORTS))
+    if not seen:
+        _check_held(batch)
+    return Done(f"{seen} findings about batch {batch.id} are marked as seen", seen)
 
-    name = place.store.transact(dismissed)
-    if name:
-        return Done(f"batch {reference} at vendor {name} is taken as dealt with; claiming goes on", 1)
-    raise UsageError(f"there is no batch {reference!r} in this ledger", next_command="batchd batches")
+
+def _mark_seen(place: Workplace, reference: str) -> Done:
+    def written(ledger: Ledger) -> tuple[int, bool]:
+        forgotten = [
+            ledger.findings.close("stranger", f"vendor {name} batch {reference}") for name in place.accounts
+        ]
+        return ledger.findings.close_all(f"task {reference}", REPORTS), any(forgotten)
+
+    seen, forgotten = place.store.transact(written)
+    if forgotten:
+        return Done(f"batch {reference} at the vendor is taken as dealt with; claiming goes on", 1)
+    if seen:
+        return Done(f"{seen} findings about task {reference} are marked as seen", seen)
+    raise UsageError(
+        f"nothing of this ledger is called {reference!r} and waits for a person", next_command="batchd status"
+    )
 
 
 def _known_task(ledger: Ledger, name: str) -> TaskRecord:

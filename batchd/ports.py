@@ -26,7 +26,7 @@ from batchd.core.model import (
     VendorBatch,
 )
 from batchd.core.outcomes import Outcome
-from batchd.core.result_index import ResultKind
+from batchd.core.result_index import Place, ResultKind
 from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
 from batchd.core.verdicts import Usage
@@ -139,8 +139,8 @@ class Spool(Protocol):
     def result_lines(self, uid: str, kind: ResultKind) -> Iterator[tuple[int, bytes]]:
         """Offset and bytes of each line, split on newline bytes only; blank lines are passed over."""
 
-    def result_line_at(self, uid: str, kind: ResultKind, offset: int) -> bytes:
-        """The line that starts at ``offset``."""
+    def result_lines_at(self, uid: str, places: Sequence[Place]) -> dict[Place, bytes]:
+        """The lines that start at these places, each file opened once."""
 
 
 class Tasks(Protocol):
@@ -355,6 +355,9 @@ class Findings(Protocol):
 
     def close(self, kind: str, subject: str) -> bool:
         """Ends a finding; True where there was one."""
+
+    def close_all(self, subject: str, kinds: Sequence[str]) -> int:
+        """Ends the findings of these kinds about one subject; returns how many there were."""
 
     def is_open(self, kind: str, prefix: str) -> bool:
         """True while a finding of this kind is open whose subject starts with ``prefix``."""

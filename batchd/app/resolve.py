@@ -1,8 +1,8 @@
 """A configured task, resolved against its table: names checked, key kinds and column lengths read."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from batchd.config import Config
 from batchd.config.tasks import TaskConfig
@@ -14,9 +14,12 @@ from batchd.core.tasks import AnswerSpec, KeyColumn, TaskDefinition
 from batchd.errors import ConfigError
 from batchd.ports import ConfiguredTask
 from batchd.store.opening import Database
+from batchd.store.reading import ask
 from batchd.store.source import SourceTable
 
 T = TypeVar("T")
+# SQLAlchemy's connection, which only the store knows by name.
+Connection = Any
 
 
 def resolve_tasks(config: Config, database: Database, only: str | None) -> dict[str, ConfiguredTask]:
@@ -28,23 +31,10 @@ def resolve_tasks(config: Config, database: Database, only: str | None) -> dict[
 
 
 def resolve_task(config: Config, database: Database, name: str) -> ConfiguredTask:
-    """One task. Raises ConfigError with the place in the file."""
+    """One task. Raises ConfigError with the place in the file, DatabaseError."""
     task = config.tasks[name]
-    with database.engine.connect() as connection:
-        source = _at(
-            config,
-            name,
-            "table",
-            lambda: SourceTable(connection, database.dialect, task.table, task.table_schema),
-        )
-        key = _at(config, name, "key", lambda: source.key_columns(task.key))
-        _at(config, name, "key", lambda: source.check_unique(task.key))
-        _at(config, name, "pending", lambda: source.check_pending(task.pending))
-        for column in _plain_columns(task):
-            _at(config, name, column[0], partial(source.column_named, column[1]))
-        answer = _at(config, name, _answer_setting(task), lambda: _answer(config, name, source))
-        definition = _definition(config, name, key, _inputs(config, name, source), answer)
-    _at(config, name, "params", lambda: RequestBuilder(definition))
+    definition = ask(database, lambda connection: _resolved(config, database, connection, name))
+    _at(config, name, ("params",), lambda: RequestBuilder(definition))
     return ConfiguredTask(
         definition,
         formerly=task.formerly,
@@ -53,6 +43,76 @@ def resolve_task(config: Config, database: Database, name: str) -> ConfiguredTas
         min_batch_size=task.min_batch_size,
         max_wait=task.max_wait,
     )
+
+
+def task_problems(config: Config, database: Database, name: str) -> list[ConfigError]:
+    """Everything about a task that does not fit its table, where :func:`resolve_task` stops at the first."""
+
+    def look(connection: Connection) -> list[ConfigError]:
+        try:
+            source = _source(config, database, connection, name)
+        except ConfigError as error:
+            return [error]
+        return [error for check in _checks(config, name, source) if (error := _error_of(check)) is not None]
+
+    return ask(database, look)
+
+
+def _resolved(config: Config, database: Database, connection: Connection, name: str) -> TaskDefinition:
+    source = _source(config, database, connection, name)
+    for check in _checks(config, name, source):
+        check()
+    answer = _at(
+        config,
+        name,
+        (_answer_setting(config.tasks[name]),),
+        lambda: schema.with_columns(_answer(config, name), source.columns),
+    )
+    return _definition(config, name, source.key_columns(config.tasks[name].key), answer)
+
+
+def _source(config: Config, database: Database, connection: Connection, name: str) -> SourceTable:
+    task = config.tasks[name]
+    return _at(
+        config,
+        name,
+        ("table",),
+        lambda: SourceTable(connection, database.dialect, task.table, task.table_schema),
+    )
+
+
+def _error_of(check: Callable[[], object]) -> ConfigError | None:
+    try:
+        check()
+    except ConfigError as error:
+        return error
+    return None
+
+
+def _checks(config: Config, name: str, source: SourceTable) -> Iterator[Callable[[], object]]:
+    """What is looked at, one thing after another; each raises ConfigError with its place."""
+    task = config.tasks[name]
+    yield partial(_at, config, name, ("key",), partial(_check_key, source, task.key))
+    yield partial(_at, config, name, ("pending",), partial(source.check_pending, task.pending))
+    for path, column in [*_plain_columns(task), *task.answer_columns]:
+        yield partial(_at, config, name, path, partial(source.column_named, column))
+    yield partial(_check_answer, config, name)
+    used: list[str] = []
+    yield lambda: used.extend(_inputs(config, name))
+    # Filled by now: each check is run before the next is asked for.
+    for column in used:
+        known = partial(check_columns, [column], source.columns)
+        yield partial(_at, config, name, (_prompt_setting(task),), known)
+
+
+def _check_key(source: SourceTable, names: Sequence[str]) -> None:
+    source.key_columns(names)
+    source.check_unique(names)
+
+
+def _check_answer(config: Config, name: str) -> None:
+    setting = _answer_setting(config.tasks[name])
+    check_schema(config, name, _at(config, name, (setting,), lambda: _answer(config, name)))
 
 
 def check_schema(config: Config, name: str, answer: AnswerSpec) -> None:
@@ -64,54 +124,54 @@ def check_schema(config: Config, name: str, answer: AnswerSpec) -> None:
         raise config.error(f"the vendor would refuse this schema: {listed}", "tasks", name, setting)
 
 
-def _at(config: Config, task: str, setting: str, look: Callable[[], T]) -> T:
+def _at(config: Config, task: str, path: Sequence[str], look: Callable[[], T]) -> T:
     """Runs a check, and gives its error the place in the config that it is about."""
     try:
         return look()
     except ConfigError as error:
         if error.where:
             raise
-        raise config.error(error.message, "tasks", task, setting, next_command=error.next_command) from error
+        raise config.error(error.message, "tasks", task, *path, next_command=error.next_command) from error
 
 
-def _plain_columns(task: TaskConfig) -> Iterable[tuple[str, str]]:
-    yield from (("pending_columns", column) for column in task.pending_columns)
-    yield from (("on_success", column) for column in task.on_success)
+def _plain_columns(task: TaskConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    yield from ((("pending_columns",), column) for column in task.pending_columns)
+    yield from ((("on_success", column), column) for column in task.on_success)
     if task.guard_column is not None:
-        yield "guard_column", task.guard_column
+        yield ("guard_column",), task.guard_column
 
 
 def _answer_setting(task: TaskConfig) -> str:
     return "fields" if task.fields is not None else "columns" if task.columns is not None else "text_column"
 
 
-def _answer(config: Config, name: str, source: SourceTable) -> AnswerSpec:
+def _prompt_setting(task: TaskConfig) -> str:
+    return "prompt" if task.prompt_file is None else "prompt_file"
+
+
+def _answer(config: Config, name: str) -> AnswerSpec:
+    """What is asked for, before the columns' own lengths and kinds are known."""
     task = config.tasks[name]
     if task.fields is not None:
-        answer = schema.answer_from_fields(task.fields)
-    elif task.columns is not None:
-        answer = schema.answer_from_schema(config.answer_schema(name) or {}, task.columns)
-    elif task.text_column is not None:
-        answer = schema.plain_text_answer(task.text_column.column, too_long=task.text_column.too_long)
-    else:
-        raise ConfigError("a task needs fields, schema_file with columns, or text_column")
-    for write in answer.columns:
-        source.column_named(write.column)
-    check_schema(config, name, answer)
-    return schema.with_columns(answer, source.columns)
+        return schema.answer_from_fields(task.fields)
+    if task.columns is not None:
+        return schema.answer_from_schema(config.answer_schema(name) or {}, task.columns)
+    if task.text_column is not None:
+        return schema.plain_text_answer(task.text_column.column, too_long=task.text_column.too_long)
+    raise ConfigError("a task needs fields, schema_file with columns, or text_column")
 
 
-def _inputs(config: Config, name: str, source: SourceTable) -> tuple[str, ...]:
+def _inputs(config: Config, name: str) -> tuple[str, ...]:
     task = config.tasks[name]
-    setting = "prompt" if task.prompt_file is None else "prompt_file"
-    used = _at(config, name, setting, lambda: template_columns(config.prompt(name), task.system))
-    _at(config, name, setting, lambda: check_columns(used, source.columns))
-    return used
+    return _at(
+        config,
+        name,
+        (_prompt_setting(task),),
+        lambda: template_columns(config.prompt(name), task.system),
+    )
 
 
-def _definition(
-    config: Config, name: str, key: list[KeyColumn], inputs: tuple[str, ...], answer: AnswerSpec
-) -> TaskDefinition:
+def _definition(config: Config, name: str, key: Sequence[KeyColumn], answer: AnswerSpec) -> TaskDefinition:
     task = config.tasks[name]
     return TaskDefinition(
         name=name,
@@ -122,7 +182,7 @@ def _definition(
         pending=task.pending,
         pending_columns=task.pending_columns,
         guard_column=task.guard_column,
-        inputs=inputs,
+        inputs=_inputs(config, name),
         endpoint=task.endpoint,
         model=task.model,
         params=task.params,

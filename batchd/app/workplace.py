@@ -70,7 +70,7 @@ def workplace(
         spool=FolderSpool(config.daemon.spool),
         accounts=accounts,
         tasks=tasks,
-        prices=BatchPrices(_overrides(config)),
+        prices=prices_of(config),
         progress=progress,
         owner=this_owner(),
         new_uid=lambda: uuid.uuid4().hex,
@@ -80,9 +80,12 @@ def workplace(
     )
 
 
-def _overrides(config: Config) -> dict[str, PriceOverride]:
-    return {
-        model: PriceOverride(input=price.input, output=price.output, cached_input=price.cached_input)
-        for model, price in config.prices.items()
-        if price.input is not None and price.output is not None
-    }
+def prices_of(config: Config) -> BatchPrices:
+    """The price list, with what the config says otherwise."""
+    return BatchPrices(
+        {
+            model: PriceOverride(input=price.input, output=price.output, cached_input=price.cached_input)
+            for model, price in config.prices.items()
+            if price.input is not None and price.output is not None
+        }
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from batchd.cli import exit_codes
+from batchd.cli.lines import complain
 from batchd.errors import BatchdError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _code_of(call: Call, command: Callable[[Call], int]) -> int:
         report(error, as_json=call.as_json)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        complain("interrupted")
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; nothing more can be said to them.
@@ -83,9 +84,9 @@ def _code_of(call: Call, command: Callable[[Call], int]) -> int:
 
 def report(error: BatchdError, *, as_json: bool) -> None:
     """Says what is wrong and what to do: in words on stderr, and with ``--json`` as the document on stdout."""
-    print(f"error: {error}", file=sys.stderr)
+    complain(f"error: {error}")
     if error.next_command:
-        print(f"next: {error.next_command}", file=sys.stderr)
+        complain(f"next: {error.next_command}")
     if as_json:
         from batchd.cli.out import print_json
 

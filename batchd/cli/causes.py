@@ -1,9 +1,9 @@
 """What went wrong without stopping the work, in words: each cause with its next command."""
 
-import sys
 from collections.abc import Collection, Iterable
 
 from batchd.cli import exit_codes
+from batchd.cli.lines import complain
 
 _WORDS = {
     exit_codes.DATABASE: ("the database refused a write; the batch is held", "batchd status"),
@@ -29,5 +29,5 @@ def explain(causes: Iterable[int], vendors: Collection[str]) -> None:
     named = "vendor " + " or ".join(sorted(vendors)) if vendors else "the vendor"
     for cause in sorted(set(causes) & set(_WORDS)):
         sentence, next_command = _WORDS[cause]
-        print(f"error: {sentence.format(vendors=named)}", file=sys.stderr)
-        print(f"next: {next_command}", file=sys.stderr)
+        complain(f"error: {sentence.format(vendors=named)}")
+        complain(f"next: {next_command}")

@@ -5,7 +5,8 @@ from typing import Any
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
 from batchd.cli.causes import explain
-from batchd.cli.out import plural, print_json, say
+from batchd.cli.lines import say
+from batchd.cli.out import plural, print_json
 from batchd.cli.place import Desk, opened_ledger, workplace_for
 from batchd.config import mask_url
 from batchd.core.model import Batch
@@ -45,7 +46,7 @@ def find_batch(desk: Desk, reference: str) -> Batch:
         where = mask_url(desk.config.database_url())
         raise UsageError(
             f"there is no batch {reference!r} in this ledger (database {where})",
-            next_command="batchd batches lists those it knows",
+            next_command="batchd batches",
         )
     return found
 

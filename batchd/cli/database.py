@@ -3,7 +3,8 @@
 from batchd.app.workplace import database_of
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
-from batchd.cli.out import print_json, say
+from batchd.cli.lines import say
+from batchd.cli.out import print_json
 from batchd.config import Config, mask_url
 from batchd.errors import UsageError
 from batchd.store import installation, migrate

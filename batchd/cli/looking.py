@@ -6,7 +6,8 @@ from typing import Any
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
 from batchd.cli.checking import find_batch, outcome_words
-from batchd.cli.out import dollars, plural, print_json, say, say_table, shown
+from batchd.cli.lines import say
+from batchd.cli.out import dollars, plural, print_json, say_table, shown
 from batchd.cli.place import opened_ledger
 from batchd.store.reading import ask, batch_detail, batch_facts, failure_facts
 
@@ -67,12 +68,18 @@ def _say_batch(facts: dict[str, Any]) -> None:
         ("task", facts["task"]),
         ("state", f"{facts['state']}{held}"),
         ("vendor", f"{facts['vendor']}, {facts['vendor_batch_id'] or 'not sent yet'}"),
-        ("vendor says", f"{shown(facts['vendor_status'])}, {shown(counted['completed'])} completed, "
-                        f"{shown(counted['failed'])} failed of {shown(counted['total'])}"),
+        (
+            "vendor says",
+            f"{shown(facts['vendor_status'])}, {shown(counted['completed'])} completed, "
+            f"{shown(counted['failed'])} failed of {shown(counted['total'])}",
+        ),
         ("requests", f"{facts['requests']:,} in {facts['input_bytes']:,} bytes, try {facts['attempt']}"),
         ("outcomes", outcome_words(facts["outcomes"])),
-        ("tokens", f"{facts['input_tokens']:,} in ({facts['cached_tokens']:,} cached), "
-                   f"{facts['output_tokens']:,} out ({facts['reasoning_tokens']:,} for reasoning)"),
+        (
+            "tokens",
+            f"{facts['input_tokens']:,} in ({facts['cached_tokens']:,} cached), "
+            f"{facts['output_tokens']:,} out ({facts['reasoning_tokens']:,} for reasoning)",
+        ),
         ("cost", dollars(facts["cost_usd"])),
     ]
     if facts["error_code"]:

@@ -83,7 +83,7 @@ def root(
 
 def main() -> None:
     """The console script."""
-    app()
+    app(prog_name="batchd")
 
 
 def _check_forms(ctx: typer.Context, forms: list[str], flags: list[str]) -> None:

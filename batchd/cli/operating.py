@@ -6,7 +6,8 @@ from batchd import operations
 from batchd.app.resolve import resolve_task
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
-from batchd.cli.out import print_json, say
+from batchd.cli.lines import say
+from batchd.cli.out import print_json
 from batchd.cli.place import Desk, opened_ledger, workplace_for
 from batchd.errors import UsageError
 from batchd.operations import Done

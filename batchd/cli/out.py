@@ -4,24 +4,22 @@ import datetime
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from batchd.cli.lines import say
 
-def print_json(document: Mapping[str, Any]) -> None:
+
+def print_json(document: Mapping[str, Any], *, to: TextIO | None = None) -> None:
     """Prints one JSON document on one line; times as ISO 8601 in UTC."""
-    sys.stdout.write(json.dumps(document, default=_as_json, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
-
-
-def say(line: str = "") -> None:
-    """Prints one line as it is. A character that the terminal can't show is escaped, never an error."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    # ASCII only: a terminal's encoding must not decide whether a document can be printed.
+    stream = to or sys.stdout
+    stream.write(json.dumps(document, default=_as_json) + "\n")
+    stream.flush()
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

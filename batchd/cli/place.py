@@ -28,12 +28,14 @@ class Desk:
 
 @contextlib.contextmanager
 def opened_ledger(call: Call) -> Iterator[Desk]:
-    """The ledger alone: needs neither the vendors nor the tasks' tables. Raises ConfigError, DatabaseError."""
+    """The ledger alone, without vendors or tables. Raises ConfigError, DatabaseError, UsageError."""
     config = call.config()
     quiet_logs(config, call)
     if call.task is not None and call.task not in config.tasks:
         known = ", ".join(config.tasks) or "none"
-        raise UsageError(f"there is no task {call.task!r} in {config.path}", next_command=f"tasks here: {known}")
+        raise UsageError(
+            f"there is no task {call.task!r} in {config.path}", next_command=f"tasks here: {known}"
+        )
     database = database_of(config)
     store = store_of(database)
     try:
@@ -46,13 +48,17 @@ def opened_ledger(call: Call) -> Iterator[Desk]:
 def opened_workplace(call: Call, config: Config, stop: Stop) -> Iterator[tuple[Workplace, TerminalProgress]]:
     """Everything the tasks in scope need. A signal lets the unit in hand finish."""
     quiet_logs(config, call)
-    with TerminalProgress(shown=call.is_watched) as progress:
-        with open_workplace(config, task=call.task, progress=progress) as place:
-            yield replace(place, stopping=stop.asked), progress
+    with (
+        TerminalProgress(shown=call.is_watched) as progress,
+        open_workplace(config, task=call.task, progress=progress) as place,
+    ):
+        yield replace(place, stopping=stop.asked), progress
 
 
 @contextlib.contextmanager
-def workplace_for(call: Call, desk: Desk, account: str | None, stop: Stop | None = None) -> Iterator[Workplace]:
+def workplace_for(
+    call: Call, desk: Desk, account: str | None, stop: Stop | None = None
+) -> Iterator[Workplace]:
     """A workplace for a batch that exists already: its own account and definition, no configured task."""
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(TerminalProgress(shown=call.is_watched))

@@ -7,7 +7,8 @@ from typing import Any
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
 from batchd.cli.causes import explain
-from batchd.cli.out import dollars, plural, print_json, say
+from batchd.cli.lines import say
+from batchd.cli.out import dollars, plural, print_json
 from batchd.cli.place import Desk, opened_ledger, opened_workplace
 from batchd.cli.progress import TerminalProgress
 from batchd.cli.sending import with_batch_size
@@ -33,8 +34,8 @@ def run(call: Call, options: RunOptions) -> int:
     interval = _seconds(options.check_interval)
     stop = Stop()
     stop.on_signals()
-    with opened_ledger(call) as desk, opened_workplace(call, desk.config, stop) as (place, progress):
-        place = _paced(with_batch_size(place, options.batch_size), interval)
+    with opened_ledger(call) as desk, opened_workplace(call, desk.config, stop) as (whole, progress):
+        place = _paced(with_batch_size(whole, options.batch_size), interval)
         plan = _plan(desk.config, place, call, options)
         before = _failures(desk, call)
         total = Daemon(place, plan, stop, _reporter(call, desk, progress)).run()

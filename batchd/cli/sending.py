@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
 from batchd.cli.causes import explain
-from batchd.cli.out import plural, print_json, say, say_table
+from batchd.cli.lines import say
+from batchd.cli.out import plural, print_json, say_table
 from batchd.cli.place import Desk, opened_ledger, opened_workplace
 from batchd.core.states import BatchState
 from batchd.daemon import Stop
@@ -23,19 +25,21 @@ def submit(call: Call, batch_size: int | None) -> int:
     """Builds batches from what is due, sends them, and prints them."""
     stop = Stop()
     stop.on_signals()
-    with opened_ledger(call) as desk, opened_workplace(call, desk.config, stop) as (place, _):
-        place = with_batch_size(place, batch_size)
+    with opened_ledger(call) as desk, opened_workplace(call, desk.config, stop) as (whole, _):
+        place = with_batch_size(whole, batch_size)
         before = _unsent(place, call) | {0}
         newest = _newest(desk)
         counts = run_pass(SENDING, place, Scope(task=call.task), Orders(eager=True, first=True))
         batches = _touched(desk, newest, before)
         notes = [] if stop.asked() else _notes(desk, place, counts, batches)
+        left = sum(task["backlog"] or 0 for task in ask(desk.database, partial(task_facts, only=call.task)))
     causes = _causes(counts, notes)
     code = exit_codes.INTERRUPTED if stop.asked() else exit_codes.exit_code(causes)
     if call.as_json:
-        print_json({"batches": batches, "counts": counts.numbers, "notes": notes, "exit_code": code})
+        document = {"batches": batches, "counts": counts.numbers, "backlog": left, "notes": notes}
+        print_json(document | {"exit_code": code})
     else:
-        _say(batches, notes, counts)
+        _say(batches, notes, counts, left)
     explain(causes, {task.definition.vendor for task in place.tasks.values()})
     return code
 
@@ -125,7 +129,9 @@ def _is_empty(desk: Desk, task: ConfiguredTask) -> bool:
         return source.sample(definition) is None
 
 
-def _say(batches: Sequence[dict[str, Any]], notes: Sequence[dict[str, Any]], counts: Counts) -> None:
+def _say(
+    batches: Sequence[dict[str, Any]], notes: Sequence[dict[str, Any]], counts: Counts, left: int
+) -> None:
     if batches:
         say_table(
             ("batch", "task", "rows", "state", "vendor id"),
@@ -140,8 +146,8 @@ def _say(batches: Sequence[dict[str, Any]], notes: Sequence[dict[str, Any]], cou
         )
     if counts["rows_failed"]:
         say(f"{plural(counts['rows_failed'], 'row')} could not be sent: batchd failures")
-    if counts["tasks_capped"]:
-        say("As many batches are open as max_open_batches allows; more rows may be due.")
+    if counts["tasks_capped"] and left:
+        say(f"{plural(left, 'row')} more are due; as many batches are open as max_open_batches allows.")
     for note in notes:
         say(note["sentence"])
     sent = [one for one in batches if one["vendor_batch_id"]]

@@ -1,5 +1,6 @@
 """``batchd status``: what is going on, in words and figures, on one screen."""
 
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +10,8 @@ from batchd.app.resolve import resolve_task
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
 from batchd.cli.checking import outcome_words
-from batchd.cli.out import dollars, plural, print_json, say, say_table, shown
+from batchd.cli.lines import say
+from batchd.cli.out import dollars, plural, print_json, say_table, shown
 from batchd.cli.place import Desk, opened_ledger
 from batchd.config import mask_url
 from batchd.errors import BatchdError
@@ -33,8 +35,6 @@ def status(call: Call, *, watch: bool, count: bool) -> int:
 
 
 def _repeat(show: Callable[[], None], *, clear: bool) -> None:
-    import sys
-
     try:
         while True:
             if clear and sys.stdout.isatty():
@@ -57,9 +57,7 @@ def _show(call: Call, desk: Desk, *, count: bool) -> None:
 def status_document(call: Call, desk: Desk, *, count: bool) -> Facts:
     """Everything that ``status`` tells."""
     known = ask(desk.database, lambda connection: task_facts(connection, call.task))
-    batches = ask(
-        desk.database, partial(batch_facts, task=call.task, most=_MOST_BATCHES, only_open=True)
-    )
+    batches = ask(desk.database, partial(batch_facts, task=call.task, most=_MOST_BATCHES, only_open=True))
     findings = ask(desk.database, finding_facts)
     tasks = [_with_config(desk, facts) for facts in known]
     tasks += [_unknown(desk, name) for name in _not_in(known, desk, call)]
@@ -101,7 +99,14 @@ def _unknown(desk: Desk, name: str) -> Facts:
         "cost_usd": 0.0,
         "last_apply_at": None,
     }
-    figures = ("batches", "open_batches", "held_batches", "input_tokens", "output_tokens", "unpriced_requests")
+    figures = (
+        "batches",
+        "open_batches",
+        "held_batches",
+        "input_tokens",
+        "output_tokens",
+        "unpriced_requests",
+    )
     return _with_config(desk, nothing | dict.fromkeys(figures, 0))
 
 
@@ -154,7 +159,10 @@ def _lines(task: Facts) -> list[tuple[str, str]]:
     rows = task["rows"]
     lines = [
         ("backlog", _backlog(task)),
-        ("in flight", f"{plural(rows['open'], 'row')} in {plural(task['open_batches'], 'open batch', 'open batches')}"),
+        (
+            "in flight",
+            f"{plural(rows['open'], 'row')} in {plural(task['open_batches'], 'open batch', 'open batches')}",
+        ),
         ("waiting to retry", plural(rows["retry"], "row")),
         ("failed", _with_next(rows["failed"], f"batchd failures --task {task['task']}")),
         ("held", _held(task)),
@@ -165,7 +173,11 @@ def _lines(task: Facts) -> list[tuple[str, str]]:
         lines.append(("other outcomes", outcome_words(others)))
     if rows["done"]:
         lines.append(("done, remembered", _with_next(rows["done"], f"batchd failures --task {task['task']}")))
-    return [*lines, ("tokens", f"{task['input_tokens']:,} in, {task['output_tokens']:,} out"), ("cost", _cost(task))]
+    return [
+        *lines,
+        ("tokens", f"{task['input_tokens']:,} in, {task['output_tokens']:,} out"),
+        ("cost", _cost(task)),
+    ]
 
 
 def _backlog(task: Facts) -> str:
@@ -194,7 +206,9 @@ def _last(task: Facts) -> str:
 
 def _cost(task: Facts) -> str:
     unpriced = task["unpriced_requests"]
-    return dollars(task["cost_usd"]) + (f" and {plural(unpriced, 'request')} without a known price" if unpriced else "")
+    return dollars(task["cost_usd"]) + (
+        f" and {plural(unpriced, 'request')} without a known price" if unpriced else ""
+    )
 
 
 def _vendor(batch: Facts) -> str:

@@ -110,7 +110,7 @@ class TaskConfig(Table):
     )
     max_attempts: Count = Field(default=3, description="Most paid tries of one row.")
     max_resends: CountOrZero = Field(default=10, description="Most unpaid tries of one row.")
-    retry_delay: DurationOrZero = written("1m", "Wait before a row's first repeat; it doubles with each.")
+    retry_delay: DurationOrZero = written("10s", "Wait before a row's first repeat; it doubles with each.")
     null_input: Literal["empty", "error"] = Field(
         default="empty", alias="null", description="A NULL column in the prompt: empty text, or an error."
     )

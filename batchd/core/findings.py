@@ -41,6 +41,10 @@ KINDS: dict[str, FindingKind] = {
     "short-results": FindingKind(
         "the result files hold fewer lines than the vendor counted", "batchd resolve {id}"
     ),
+    "missing-lines": FindingKind(
+        "result lines the vendor counted are in neither file; their rows are asked again, and paid for again",
+        "batchd show {id}",
+    ),
     "strange-lines": FindingKind(
         "result lines with ids that are not ours; they are kept", "batchd show {id}"
     ),
@@ -72,6 +76,19 @@ KINDS: dict[str, FindingKind] = {
         "a batch's file was lost or altered before it was sent; its rows are due again", "batchd show {id}"
     ),
 }
+
+
+# What a person may mark as seen: it reports, and stops nothing.
+REPORTS = (
+    "extra-batch",
+    "late-batch",
+    "overdue",
+    "missing-lines",
+    "strange-lines",
+    "input-lost",
+    "unusable-keys",
+    "pending-not-cleared",
+)
 
 
 def next_command(kind: str, subject: str) -> str:

@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from batchd.core.decimals import decimal_text
+
 GUARD_BYTES = 16
 
 
@@ -36,7 +38,7 @@ _ENCODERS: tuple[tuple[type | tuple[type, ...], bytes, Callable[[Any], bytes]], 
     (int, b"i", lambda value: str(int(value)).encode()),
     (float, b"f", lambda value: repr(value).encode()),
     ((bytes, bytearray, memoryview), b"b", bytes),
-    (decimal.Decimal, b"d", lambda value: format(value.normalize(), "f").encode()),
+    (decimal.Decimal, b"d", lambda value: decimal_text(value).encode()),
     ((dt.date, dt.time), b"t", lambda value: value.isoformat().encode()),
     (uuid.UUID, b"u", lambda value: value.bytes),
 )

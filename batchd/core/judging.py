@@ -1,6 +1,6 @@
 """A verdict for each request of a batch: from its result lines, or from the vendor's refusal of the whole batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from batchd.core.result_index import Place, ResultIndex
 from batchd.core.result_lines import LineReader, ResultLine, read_line
 from batchd.core.verdicts import Verdict
 
-LineAt = Callable[[Place], bytes]
+LinesAt = Callable[[Sequence[Place]], Mapping[Place, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +43,38 @@ class FileAnswers:
     Args:
         index: where each request's line is.
         reader: judges a line.
-        line_at: fetches a line from the spool.
+        lines_at: fetches lines from the spool.
     """
 
-    def __init__(self, index: ResultIndex, reader: LineReader, line_at: LineAt) -> None:
+    def __init__(self, index: ResultIndex, reader: LineReader, lines_at: LinesAt) -> None:
         self._index = index
         self._reader = reader
-        self._line_at = line_at
+        self._lines_at = lines_at
 
     def judge(self, seqs: Sequence[int]) -> list[Judged]:
-        """Reads the lines of a chunk, one after the other."""
-        return [self._judge(seq) for seq in seqs]
+        """Reads the lines of a chunk together, then judges one after the other."""
+        lines = self._lines_at([place for seq in seqs for place in self._places(seq)])
+        return [self._judge(seq, [lines[place] for place in self._places(seq)]) for seq in seqs]
 
     def strangers(self) -> list[str]:
         """Lines with an id that is not ours."""
-        return [_text(self._line_at(place)) for place in self._index.strangers]
+        lines = self._lines_at(self._index.strangers)
+        return [_text(lines[place]) for place in self._index.strangers]
 
-    def _judge(self, seq: int) -> Judged:
-        place = self._index.places.get(seq)
-        if place is None:
+    def _places(self, seq: int) -> list[Place]:
+        first = self._index.places.get(seq)
+        return [] if first is None else [first, *self._index.conflicts.get(seq, [])]
+
+    def _judge(self, seq: int, lines: Sequence[bytes]) -> Judged:
+        if not lines:
             return _plain(seq, Outcome.MISSING)
-        raw = self._line_at(place)
-        verdict = self._reader.verdict(read_line(raw) or ResultLine(None))
-        others = self._index.conflicts.get(seq)
-        if others is None:
-            return Judged(seq, verdict, (_text(raw),))
-        sentence = RULES[Outcome.CONFLICT].meaning
-        conflict = replace(verdict, outcome=Outcome.CONFLICT, values={}, code="conflict", sentence=sentence)
-        return Judged(seq, conflict, (_text(raw), *(_text(self._line_at(other)) for other in others)))
+        verdict = self._reader.verdict(read_line(lines[0]) or ResultLine(None))
+        if len(lines) > 1:
+            sentence = RULES[Outcome.CONFLICT].meaning
+            verdict = replace(
+                verdict, outcome=Outcome.CONFLICT, values={}, code="conflict", sentence=sentence
+            )
+        return Judged(seq, verdict, tuple(_text(line) for line in lines))
 
 
 class RefusedAnswers:

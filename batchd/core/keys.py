@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from batchd.core.decimals import decimal_text
 from batchd.core.tasks import KeyColumn, KeyEquality, KeyKind
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -126,7 +127,10 @@ def _binary_text(value: object) -> str:
 def _decimal_text(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | decimal.Decimal):
         raise UnusableKeyError
-    return format(decimal.Decimal(value).normalize(), "f")
+    number = decimal.Decimal(value)
+    if not number.is_finite():
+        raise UnusableKeyError
+    return decimal_text(number)
 
 
 def _date_text(value: object) -> str:

@@ -168,7 +168,7 @@ class Limits:
     max_resends: int = 10
 
 
-FIRST_DELAY = 60.0
+FIRST_DELAY = 10.0
 LONGEST_DELAY = 6 * 3600.0
 
 

@@ -41,11 +41,15 @@ def judge(faults: Sequence[VendorFault], requests: int) -> Refusal:
     first = faults[0].code if faults else "unknown"
     if faults and all(_passes(fault) for fault in faults):
         return Refusal(Remedy.AGAIN, first)
+    explained = [fault for fault in faults if not _passes(fault)]
     lines = {
-        fault.line: fault.code for fault in faults if fault.line is not None and 1 <= fault.line <= requests
+        fault.line: fault.code
+        for fault in explained
+        if fault.line is not None and 1 <= fault.line <= requests
     }
+    unexplained = any(fault.line not in lines for fault in explained)
     task_wide = any(fault.code in _TASK_WIDE or fault.param == "body.model" for fault in faults)
-    if not lines or task_wide:
+    if not lines or unexplained or task_wide:
         return Refusal(Remedy.PERSON, first)
     return Refusal(Remedy.ROWS, first, lines)
 

@@ -88,7 +88,7 @@ class TaskDefinition(_Frozen):
     on_success: dict[str, Marker] = Field(default_factory=dict)
     max_attempts: int = 3
     max_resends: int = 10
-    retry_delay: float = 60.0
+    retry_delay: float = 10.0
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -127,6 +127,8 @@ class TaskDefinition(_Frozen):
 
     @property
     def fingerprint(self) -> str:
-        """What must not move while gates or batches are open: the table and the key columns."""
-        text = "\x1f".join([self.table_schema or "", self.table, *self.key_columns])
+        """What must not move while gates or batches are open: the table, and the key with its kinds."""
+        # Gates of a key that turned from numbers to text would guard nothing.
+        key = [f"{column.name}\x1e{column.kind}\x1e{column.equality}" for column in self.key]
+        text = "\x1f".join([self.table_schema or "", self.table, *key])
         return hashlib.sha256(text.encode()).hexdigest()

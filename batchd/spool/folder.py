@@ -5,14 +5,14 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import orjson
 
 from batchd.core.model import SpooledFile
-from batchd.core.result_index import ResultKind
+from batchd.core.result_index import Place, ResultKind
 from batchd.errors import SpoolError
 from batchd.ports import InputWriter
 from batchd.spool.measure import BLOCK, is_blank, measure
@@ -83,12 +83,17 @@ class FolderSpool:
         """Offset and bytes of each line, its newline left out; blank lines are passed over."""
         return _lines(self._result_path(uid, kind))
 
-    def result_line_at(self, uid: str, kind: ResultKind, offset: int) -> bytes:
-        """The line that starts at ``offset``, its newline left out."""
-        path = self._result_path(uid, kind)
-        with explained("read", path), path.open("rb") as file:
-            file.seek(offset)
-            return file.readline().removesuffix(b"\n")
+    def result_lines_at(self, uid: str, places: Sequence[Place]) -> dict[Place, bytes]:
+        """The lines that start at these places, newlines left out; each file is opened once and read forwards."""
+        found: dict[Place, bytes] = {}
+        for kind in dict.fromkeys(place.kind for place in places):
+            path = self._result_path(uid, kind)
+            here = sorted((place for place in places if place.kind == kind), key=lambda place: place.offset)
+            with explained("read", path), path.open("rb") as file:
+                for place in here:
+                    file.seek(place.offset)
+                    found[place] = file.readline().removesuffix(b"\n")
+        return found
 
     def _result_path(self, uid: str, kind: ResultKind) -> Path:
         return self._folder / f"{uid}.{kind}.jsonl"
@@ -158,5 +163,5 @@ def _seq_of(line: bytes, path: Path, offset: int) -> int:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SpoolError(
             f"{path}, byte {offset}: this line has no custom_id of batchd's; somebody changed the file",
-            next_command="run `batchd verify`",
+            next_command="leave the spool folder to batchd; the rows of a file that was changed are sent anew",
         ) from error

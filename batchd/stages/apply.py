@@ -6,6 +6,7 @@ and only where the row still is what it was when its prompt was made.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -15,7 +16,7 @@ from batchd.core.landing import before_image, is_suspect, landing, values_to_wri
 from batchd.core.model import Batch, FinishedRequest, Kept, Lease, OpenRequest, RowNow, SettledGate
 from batchd.core.outcomes import RULES, Outcome, settle_gate
 from batchd.core.refusals import judge, read_faults
-from batchd.core.result_index import Place, ResultKind, index_results
+from batchd.core.result_index import ResultKind, index_results
 from batchd.core.result_lines import LineReader
 from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
@@ -110,10 +111,7 @@ class Apply:
             [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in self._files(batch)],
         )
 
-        def line_at(place: Place) -> bytes:
-            return self._place.spool.result_line_at(batch.uid, place.kind, place.offset)
-
-        return FileAnswers(index, LineReader(task), line_at)
+        return FileAnswers(index, LineReader(task), partial(self._place.spool.result_lines_at, batch.uid))
 
     def _files(self, batch: Batch) -> list[ResultKind]:
         """The batch's result files, proved to be what was collected."""

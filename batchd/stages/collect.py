@@ -6,6 +6,7 @@ from typing import BinaryIO
 import structlog
 
 from batchd import events
+from batchd.core.completeness import Look, Step
 from batchd.core.model import Batch, Lease, SpooledFile, VendorFault
 from batchd.core.pacing import SUBMIT_TRIES, submit_delay
 from batchd.core.refusals import Refusal, Remedy, judge, read_faults
@@ -61,20 +62,26 @@ class Collect:
             self._place.store.transact(lambda ledger: ledger.batches.release(lease))
 
     def _fetch(self, batch: Batch, account: Account, lease: Lease) -> None:
-        files = {
+        results = {
             kind: self._download(batch, account, lease, kind, file_id)
             for kind, file_id in zip(_KINDS, (batch.output_file_id, batch.error_file_id), strict=True)
             if file_id
         }
-        index = self._index(batch, files)
-        reason = _shortfall(batch, index)
-        if reason and not batch.checks_waived:
-            self._look_again(batch, lease, reason)
+        index = self._index(batch, list(results))
+        look = Look(
+            requests=batch.requests,
+            answered=index.lines,
+            counted=(batch.counted_completed or 0) + (batch.counted_failed or 0),
+            broken_end=index.broken_end,
+            sizes_told=all(told for _, told in results.values()),
+            earlier_looks=batch.looks,
+            waived=batch.checks_waived,
+        )
+        if look.step() is not Step.TAKE:
+            self._fall_short(batch, lease, look.reason())
             return
-        if index.lines < batch.requests and batch.looks + 1 < _LOOKS and not batch.checks_waived:
-            self._look_again(batch, lease, f"{batch.requests - index.lines} requests are in neither file")
-            return
-        self._place.store.transact(lambda ledger: self._write_down(ledger, batch, files), lease=lease)
+        files = {kind: file for kind, (file, _) in results.items()}
+        self._place.store.transact(lambda ledger: self._write_down(ledger, batch, files, look), lease=lease)
         self._counts.add("batches_collected")
         log.info(
             events.COLLECT_FINISHED,
@@ -88,7 +95,8 @@ class Collect:
 
     def _download(
         self, batch: Batch, account: Account, lease: Lease, kind: ResultKind, file_id: str
-    ) -> SpooledFile:
+    ) -> tuple[SpooledFile, bool]:
+        """The file on disk, and whether the vendor told its size."""
         told = account.vendor.file_bytes(file_id)
         fill = partial(_download, account, file_id)
         stored = self._place.spool.store_result(batch.uid, kind, lease.epoch, fill)
@@ -97,18 +105,22 @@ class Collect:
                 f"the {kind} file of batch {batch.id} came with {stored.bytes:,} bytes in place of {told:,}",
                 code="cut_off",
             )
-        return stored
+        return stored, told is not None
 
-    def _index(self, batch: Batch, files: dict[ResultKind, SpooledFile]) -> ResultIndex:
+    def _index(self, batch: Batch, kinds: list[ResultKind]) -> ResultIndex:
         seqs = self._place.store.read(lambda ledger: ledger.requests.seqs(batch.id))
         return index_results(
-            batch.uid, seqs, [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in files]
+            batch.uid, seqs, [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in kinds]
         )
 
-    def _write_down(self, ledger: Ledger, batch: Batch, files: dict[ResultKind, SpooledFile]) -> None:
+    def _write_down(
+        self, ledger: Ledger, batch: Batch, files: dict[ResultKind, SpooledFile], look: Look
+    ) -> None:
         output, error = files.get("output"), files.get("error")
         if ledger.findings.close("short-results", f"batch {batch.id}") and batch.state is BatchState.HELD:
             batch = ledger.batches.resume(batch, "the results are complete now")
+        if look.is_short:
+            ledger.findings.open("missing-lines", f"batch {batch.id}", look.reason())
         ledger.batches.move(
             batch,
             BatchState.COLLECTED,
@@ -119,7 +131,7 @@ class Collect:
             error_sha256=error.sha256 if error else None,
         )
 
-    def _look_again(self, batch: Batch, lease: Lease, reason: str) -> None:
+    def _fall_short(self, batch: Batch, lease: Lease, reason: str) -> None:
         """A first shortfall is looked at again after a while; a second one asks for a person."""
         looks = batch.looks + 1
 
@@ -183,7 +195,7 @@ class Collect:
     def _postpone(self, batch: Batch, lease: Lease, error: VendorError) -> None:
         lost = isinstance(error, VendorNotFoundError) or error.code == "cut_off"
         if lost and not batch.checks_waived:
-            self._look_again(batch, lease, error.message)
+            self._fall_short(batch, lease, error.message)
         else:
             self._place.store.transact(
                 lambda ledger: ledger.batches.wait(batch, submit_delay(1, self._place.check_interval)),
@@ -192,15 +204,6 @@ class Collect:
             self._counts.add("collects_postponed")
         self._counts.cause(error.exit_code)
         log.warning(events.COLLECT_POSTPONED, task=batch.task, batch=batch.id, code=error.code)
-
-
-def _shortfall(batch: Batch, index: ResultIndex) -> str:
-    counted = (batch.counted_completed or 0) + (batch.counted_failed or 0)
-    if index.broken_end:
-        return "a result file ends in the middle of a line"
-    if index.lines < min(counted, batch.requests):
-        return f"the vendor counted {counted} results, the files hold {index.lines}"
-    return ""
 
 
 def _download(account: Account, file_id: str, sink: BinaryIO) -> None:

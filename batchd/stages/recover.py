@@ -146,7 +146,9 @@ class Recover:
                 return False
             if account.resubmit == "fence" and counts:
                 return absences >= _LOOKS
-            ledger.batches.hold(batch, "the vendor does not show this batch; it may still exist", "unknown_submit")
+            ledger.batches.hold(
+                batch, "the vendor does not show this batch; it may still exist", "unknown_submit"
+            )
             ledger.findings.open("unknown-submit", f"batch {batch.id}")
             self._counts.add("batches_held")
             return False

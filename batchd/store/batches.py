@@ -1,5 +1,6 @@
 """``batchd_batch``: where every batch stands. Each move says where from, and leaves an event behind."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from batchd.store.chunks import chunks
 from batchd.store.dialects.base import LedgerDialect
 from batchd.store.events import SqlEvents
 
+# More digits than this are no row id, and more than a database's integer holds.
+_ROW_ID = re.compile("[0-9]{1,18}")
 _OPEN_STATES = sorted(state.value for state in OPEN)
 _STAMPS: dict[BatchState, str] = {
     BatchState.SUBMITTING: "intent_at",
@@ -73,7 +76,7 @@ class SqlBatches:
     def find(self, reference: str) -> Batch | None:
         """By vendor id, uid, or row id, whatever a person has at hand."""
         named = [tables.batch.c.vendor_batch_id == reference, tables.batch.c.uid == reference]
-        if reference.isdigit():
+        if _ROW_ID.fullmatch(reference):
             named.append(tables.batch.c.id == int(reference))
         row = self._connection.execute(_with_task().where(sa.or_(*named)).limit(1)).one_or_none()
         return None if row is None else _batch(row)

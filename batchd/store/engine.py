@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import tenacity
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from batchd.core.model import Lease
 from batchd.errors import DatabaseError, DataRefusedError
@@ -15,6 +15,7 @@ from batchd.store.dialects.base import Fault, LedgerDialect
 from batchd.store.dialects.sqlite import read_only
 from batchd.store.leases import renew
 from batchd.store.ledger import SqlLedger
+from batchd.store.rows import values_refused
 
 T = TypeVar("T")
 _ATTEMPTS = 6
@@ -107,8 +108,9 @@ class SqlStore:
         fault, code = self.dialect.fault(error), self.dialect.code(error)
         if fault is Fault.AGAIN or (isinstance(error, DBAPIError) and error.connection_invalidated):
             return _TryAgainError(code)
-        if fault is Fault.DATA:
-            return DataRefusedError(f"the database refused the values ({code})")
+        # A row's write says itself that its values are refused; constraints that wait do so at the COMMIT.
+        if fault is Fault.DATA and isinstance(error, StatementError) and error.statement is None:
+            return DataRefusedError(values_refused(code))
         return DatabaseError(
             f"the database could not run a statement ({code})", next_command="run: batchd check-config"
         )

@@ -1,5 +1,7 @@
 """``batchd_finding``: one open row per kind and subject, however often it is seen."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, insert, select, update
 
 from batchd.core.findings import next_command
@@ -44,6 +46,10 @@ class SqlFindings:
             .values(closed_at=self._dialect.now())
         )
         return closed.rowcount > 0
+
+    def close_all(self, subject: str, kinds: Sequence[str]) -> int:
+        """Ends the findings of these kinds about one subject."""
+        return sum(self.close(kind, subject) for kind in kinds)
 
     def is_open(self, kind: str, prefix: str) -> bool:
         """True while one of this kind is open whose subject starts with ``prefix``."""

@@ -8,6 +8,7 @@ from sqlalchemy import URL, Engine
 from batchd.errors import DatabaseError
 from batchd.store import tables
 from batchd.store.dialects.base import LedgerDialect
+from batchd.store.dialects.sqlite import read_only
 
 
 def check_binding(engine: Engine, dialect: LedgerDialect, url: URL) -> None:
@@ -15,7 +16,7 @@ def check_binding(engine: Engine, dialect: LedgerDialect, url: URL) -> None:
 
     Two programs on two copies of one database would both believe that the open batches are theirs.
     """
-    with engine.connect() as connection:
+    with engine.connect() as connection, read_only(connection).begin():
         bound_to = connection.scalar(sa.select(tables.installation.c.bound_to))
     here = dialect.binding(url)
     if bound_to != here:

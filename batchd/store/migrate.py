@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine
 from batchd.errors import LedgerVersionError
 from batchd.store import tables
 from batchd.store.dialects.base import LedgerDialect
+from batchd.store.dialects.sqlite import read_only
 
 _SCRIPT = re.compile(r"^(\d{3})_[a-z_]+\.sql$")
 
@@ -62,7 +63,7 @@ def installed_version(connection: Connection) -> int | None:
 
 def check_version(engine: Engine, dialect: LedgerDialect) -> None:
     """Refuses a ledger that is missing, older or newer. Raises LedgerVersionError."""
-    with engine.connect() as connection:
+    with engine.connect() as connection, read_only(connection).begin():
         found = installed_version(connection)
     wanted = ledger_version(dialect)
     if found is None:

@@ -11,6 +11,7 @@ from batchd.errors import ConfigError, DatabaseError
 from batchd.store import installation, migrate
 from batchd.store.dialects import dialect_for
 from batchd.store.dialects.base import LedgerDialect
+from batchd.store.dialects.sqlite import read_only
 from batchd.store.engine import SqlStore
 from batchd.store.tables import LEDGER
 
@@ -60,7 +61,7 @@ def _parsed(url_text: str) -> URL:
 
 def _check_reachable(engine: Engine, dialect: LedgerDialect, url: URL) -> None:
     try:
-        with engine.connect() as connection:
+        with engine.connect() as connection, read_only(connection).begin():
             connection.exec_driver_sql("SELECT 1")
             sa.inspect(connection).get_table_names()
     except SQLAlchemyError as error:

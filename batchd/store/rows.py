@@ -9,15 +9,16 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection, TableClause
+from sqlalchemy.exc import DBAPIError
 
 from batchd.core.guards import guard_of
 from batchd.core.keys import KeyCodec, RowKey, UnusableKeyError
 from batchd.core.model import KeyPage, OpenRequest, RowNow, SourceRow
 from batchd.core.tasks import TaskDefinition
-from batchd.errors import DatabaseError
+from batchd.errors import DatabaseError, DataRefusedError
 from batchd.store import tables
 from batchd.store.chunks import chunks
-from batchd.store.dialects.base import LedgerDialect
+from batchd.store.dialects.base import Fault, LedgerDialect
 from batchd.store.gates import gated_identities
 
 _SINGLE_KEYS_A_QUERY = 500
@@ -41,6 +42,11 @@ def source_table(definition: TaskDefinition) -> TableClause:
 def pending_clause(pending: str | None) -> ColumnElement[Any]:
     """The predicate as SQL; a task without one has every row pending."""
     return sa.literal_column(f"(\n{pending}\n)") if pending else sa.literal_column("(1 = 1)")
+
+
+def values_refused(code: str) -> str:
+    """Our sentence for values that the database refuses; its own words quote them."""
+    return f"the database refused the values ({code})"
 
 
 class SqlRows:
@@ -76,7 +82,7 @@ class SqlRows:
             query = (
                 sa.select(sa.func.count())
                 .select_from(self._table)
-                .where(self._pending, ~self._integer_gate())
+                .where(self._pending, self._keys[0].is_not(None), ~self._integer_gate())
             )
             return int(self._connection.scalar(query) or 0)
         return sum(len(page) for page in self._pages())
@@ -120,15 +126,28 @@ class SqlRows:
             if marker.source == "now"
         }
         changes = [(self._codec.decode(key), columns) for key, columns in values]
-        written = self._dialect.update_rows(
-            self._connection, self._table, self._definition.key_columns, changes, clocks
-        )
+        written = self._update(changes, clocks)
         if written != len(values):
             raise DatabaseError(
                 f"table {self._definition.full_table}: {len(values)} rows were to be written, {written} were found; "
                 "nothing of this step was kept",
                 next_command="check that key names a unique key: batchd check-config",
             )
+
+    def _update(
+        self,
+        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
+        clocks: Mapping[str, ColumnElement[Any]],
+    ) -> int:
+        # Here, and not for every statement: a constraint of the ledger that fails is not the row's fault.
+        try:
+            return self._dialect.update_rows(
+                self._connection, self._table, self._definition.key_columns, changes, clocks
+            )
+        except DBAPIError as error:
+            if self._dialect.fault(error) is Fault.DATA:
+                raise DataRefusedError(values_refused(self._dialect.code(error))) from error
+            raise
 
     def _columns(self, *names: str) -> list[ColumnElement[Any]]:
         return [

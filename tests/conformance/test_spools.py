@@ -10,6 +10,7 @@ from typing import BinaryIO
 import pytest
 
 from batchd.core.model import SpooledFile
+from batchd.core.result_index import Place
 from batchd.errors import SpoolError
 from batchd.ports import Spool
 from batchd.spool import FolderSpool
@@ -122,7 +123,9 @@ def test_a_line_is_found_again_by_its_offset(spool: Spool) -> None:
     """What the index remembers of a line is enough to read it."""
     spool.store_result("u1", "output", 1, holding(b"one\ntwo\n\nthree"))
 
-    again = [spool.result_line_at("u1", "output", offset) for offset, _ in spool.result_lines("u1", "output")]
+    places = [Place("output", offset) for offset, _ in spool.result_lines("u1", "output")]
+    found = spool.result_lines_at("u1", list(reversed(places)))
+    again = [found[place] for place in places]
 
     assert again == [b"one", b"two", b"three"]
 
@@ -160,7 +163,7 @@ def test_what_is_missing_measures_as_none_and_reads_as_an_error(spool: Spool) ->
     with pytest.raises(SpoolError):
         list(spool.result_lines("u9", "output"))
     with pytest.raises(SpoolError):
-        spool.result_line_at("u9", "output", 0)
+        spool.result_lines_at("u9", [Place("output", 0)])
     with pytest.raises(SpoolError):
         spool.drop_lines("u9", frozenset())
 

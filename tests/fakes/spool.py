@@ -4,12 +4,12 @@ import contextlib
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from batchd.core.model import SpooledFile
-from batchd.core.result_index import ResultKind
+from batchd.core.result_index import Place, ResultKind
 from batchd.errors import SpoolError
 from batchd.ports import InputWriter
 
@@ -59,8 +59,9 @@ class FakeSpool:
     def result_lines(self, uid: str, kind: ResultKind) -> Iterator[tuple[int, bytes]]:
         return self._lines(_result_name(uid, kind))
 
-    def result_line_at(self, uid: str, kind: ResultKind, offset: int) -> bytes:
-        return self._content(_result_name(uid, kind))[offset:].split(b"\n", 1)[0]
+    def result_lines_at(self, uid: str, places: Sequence[Place]) -> dict[Place, bytes]:
+        contents = {place: self._content(_result_name(uid, place.kind)) for place in places}
+        return {place: content[place.offset :].split(b"\n", 1)[0] for place, content in contents.items()}
 
     def _keep(self, path: Path, content: bytes) -> SpooledFile:
         self.files[path.name] = content

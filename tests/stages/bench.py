@@ -100,7 +100,9 @@ class Bench:
         return Workplace(
             store=self.database.store(actor=owner, is_dead=lambda _: False),
             spool=self.spool,
-            accounts={"fake": Account("fake", self.vendor, "account-1", submit_grace=0.0, create_seconds=0.0)},
+            accounts={
+                "fake": Account("fake", self.vendor, "account-1", submit_grace=0.0, create_seconds=0.0)
+            },
             tasks={task.definition.name: task for task in tasks},
             prices=NoPrices(),
             progress=NoProgress(),
@@ -130,16 +132,17 @@ class Bench:
         for number, resume in enumerate(resumes, first):
             self.execute("INSERT INTO person (id, resume) VALUES (?, ?)", number, resume)
 
-    def run(
-        self, *stages: StageMaker, scope: Scope = EVERYTHING, orders: Orders | None = None
-    ) -> Counts:
+    def run(self, *stages: StageMaker, scope: Scope = EVERYTHING, orders: Orders | None = None) -> Counts:
         """One pass of these stages, or of the whole lane."""
         return run_pass(stages or BATCH_LANE, self.place, scope, orders or Orders(eager=True))
 
     def run_until_quiet(self, passes: int = 60) -> None:
         """Passes of the whole lane until one does nothing and no batch is on its way."""
         for _ in range(passes):
-            if not self.run() and self.place.store.read(lambda ledger: ledger.batches.next_due(EVERYTHING)) is None:
+            if (
+                not self.run()
+                and self.place.store.read(lambda ledger: ledger.batches.next_due(EVERYTHING)) is None
+            ):
                 return
             # A wait of no time ends with the next millisecond of the database's clock.
             time.sleep(0.002)

@@ -149,36 +149,59 @@ def test_a_file_shorter_than_told_is_looked_at_again_and_then_held(bench: Bench)
     assert [(1, None), (2, None)] == bench.outcomes()
 
 
-def test_fewer_lines_than_counted_are_not_quietly_missing(bench: Bench) -> None:
-    """The vendor counted two results, the file holds one: a person is asked; resolved, the other is missing."""
-    send(bench, "one", "two")
-    while "ended" not in bench.states():
-        bench.run(*POLL)
-    output = bench.batch()["output_file_id"]
-    bench.vendor.files[output] = bench.vendor.files[output].splitlines(keepends=True)[0]
-
-    bench.check_until("held")
-    assert [("short-results", "batch 1")] == bench.findings()
-
-    resolve(bench.place, "1")
-    bench.check_until("closed")
-    assert [(1, "applied"), (2, "missing")] == bench.outcomes()
-
-
-def test_results_that_arrive_late_end_the_hold_by_themselves(bench: Bench) -> None:
-    """Collecting goes on while held, since the vendor's copy expires."""
-    send(bench, "one", "two")
+def keep_lines(bench: Bench, number: int) -> bytes:
+    """The vendor's output file keeps only its first lines; returns the whole of it."""
     while "ended" not in bench.states():
         bench.run(*POLL)
     output = bench.batch()["output_file_id"]
     whole = bench.vendor.files[output]
-    bench.vendor.files[output] = whole.splitlines(keepends=True)[0]
-    bench.check_until("held")
+    bench.vendor.files[output] = b"".join(whole.splitlines(keepends=True)[:number])
+    return whole
 
-    bench.vendor.files[output] = whole
+
+def test_a_line_the_vendor_lost_is_missing_and_reported_not_quietly(bench: Bench) -> None:
+    """The sizes fit, so the file is whole: one row is missing, its siblings are applied, a finding says so."""
+    send(bench, "one", "two", "three")
+    keep_lines(bench, 2)
+
     bench.check_until("closed")
 
-    assert [(1, "applied"), (2, "applied")] == bench.outcomes()
+    assert [(1, "applied"), (2, "applied"), (3, "missing")] == bench.outcomes()
+    assert [("missing-lines", "batch 1")] == bench.findings()
+
+    resolve(bench.place, "1")
+    assert [] == bench.findings()
+
+
+@pytest.mark.parametrize(("lines", "size_told"), [(1, True), (2, False)])
+def test_a_shortfall_that_may_be_the_downloads_own_is_held(
+    bench: Bench, lines: int, *, size_told: bool
+) -> None:
+    """Most of it is lacking, or nobody told the size: a person is asked, then the rest is missing."""
+    send(bench, "one", "two", "three")
+    keep_lines(bench, lines)
+    if not size_told:
+        bench.vendor.file_bytes = lambda _: None  # type: ignore[method-assign,assignment]
+
+    bench.check_until("held")
+    assert [("short-results", "batch 1")] == bench.findings()
+    assert {None} == {outcome for _, outcome in bench.outcomes()}
+
+    resolve(bench.place, "1")
+    bench.check_until("closed")
+    assert ["applied"] * lines + ["missing"] * (3 - lines) == [outcome for _, outcome in bench.outcomes()]
+
+
+def test_results_that_arrive_late_end_the_hold_by_themselves(bench: Bench) -> None:
+    """Collecting goes on while held, since the vendor's copy expires."""
+    send(bench, "one", "two", "three")
+    whole = keep_lines(bench, 1)
+    bench.check_until("held")
+
+    bench.vendor.files[bench.batch()["output_file_id"]] = whole
+    bench.check_until("closed")
+
+    assert [(1, "applied"), (2, "applied"), (3, "applied")] == bench.outcomes()
     assert [] == bench.findings()
 
 
@@ -230,7 +253,9 @@ def test_a_refused_line_sets_its_row_aside_and_the_rest_goes_again(bench: Bench)
     bench.add_people("b", first=20)
     bench.add_people("c", first=30)
     bench.vendor.statuses = ("validating", "failed")
-    bench.vendor.faults = (VendorFault("invalid_request", param="body.messages", line=2, message="quotes the row"),)
+    bench.vendor.faults = (
+        VendorFault("invalid_request", param="body.messages", line=2, message="quotes the row"),
+    )
     bench.run(*SENDING)
     bench.check_until("failed")
 

@@ -192,7 +192,9 @@ def test_batches_that_the_ledger_has_forgotten_stop_claiming(bench: Bench) -> No
 
 def test_batches_of_other_installations_are_none_of_our_business(bench: Bench) -> None:
     """Neither reported nor touched."""
-    bench.vendor.create_batch("file-x", "/v1/chat/completions", {"batchd_installation": "other", "batchd_uid": "a" * 32})
+    bench.vendor.create_batch(
+        "file-x", "/v1/chat/completions", {"batchd_installation": "other", "batchd_uid": "a" * 32}
+    )
     bench.add_people("one")
 
     bench.run(*BATCH_LANE, orders=Orders(eager=True, first=True))

@@ -94,7 +94,9 @@ def test_a_busy_vendor_is_asked_again_and_pays_once(bench: Bench) -> None:
 def test_a_wait_that_the_vendor_asks_for_is_kept(bench: Bench) -> None:
     """Retry-After above two minutes is no reason to give up, and none to come sooner."""
     bench.add_people("one")
-    bench.vendor.fail_next("create_batch", VendorBusyError("busy", code="rate_limit_exceeded", retry_after=600.0))
+    bench.vendor.fail_next(
+        "create_batch", VendorBusyError("busy", code="rate_limit_exceeded", retry_after=600.0)
+    )
 
     bench.run(*SENDING)
     bench.run(*SUBMIT)

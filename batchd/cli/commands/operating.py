@@ -106,7 +106,8 @@ def resolve(
         typer.Option("--adopt", metavar="VENDOR_ID", help="It was created: this is it at the vendor."),
     ] = None,
     again: Annotated[
-        bool, typer.Option("--send-again", help="It was not created: delete its file there, and send it anew.")
+        bool,
+        typer.Option("--send-again", help="It was not created: delete its file there, and send it anew."),
     ] = False,
 ) -> None:
     """Let a held batch go on, once a person has looked."""
@@ -115,7 +116,9 @@ def resolve(
         from batchd.cli import operating
 
         if vendor_batch is not None and again:
-            raise UsageError("--adopt and --send-again exclude each other", next_command=f"batchd show {batch}")
+            raise UsageError(
+                "--adopt and --send-again exclude each other", next_command=f"batchd show {batch}"
+            )
         return operating.resolve(call, batch, vendor_batch=vendor_batch, again=again)
 
     conduct(call_of(ctx, config, task, as_json), command)

@@ -9,7 +9,10 @@ from batchd.cli.call import Call, call_of, conduct
 from batchd.cli.options import ConfigOption, JsonOption, TaskOption
 
 database = typer.Typer(
-    help="The ledger's own tables.", rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True
+    help="The ledger's own tables.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
 )
 
 
@@ -31,7 +34,9 @@ def init(
         str,
         typer.Option("--url", metavar="URL", help="The database, such as sqlite:///candidates.db."),
     ],
-    table: Annotated[str, typer.Option("--table", metavar="TABLE", help="The table whose rows are to be done.")],
+    table: Annotated[
+        str, typer.Option("--table", metavar="TABLE", help="The table whose rows are to be done.")
+    ],
     schema: Annotated[
         str | None, typer.Option("--schema", metavar="SCHEMA", help="The table's schema.")
     ] = None,
@@ -39,7 +44,9 @@ def init(
         list[str] | None,
         typer.Option("--key", metavar="COLUMN", help="Key column, else the primary key; may be given again."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")] = Path("config.toml"),
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")] = Path(
+        "config.toml"
+    ),
     as_json: JsonOption = False,
 ) -> None:
     """Look at a table and write a commented config for it. Never overwrites a file."""
@@ -79,9 +86,9 @@ def config_schema(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
 def sandbox(
     ctx: typer.Context,
-    state: Annotated[
-        Path, typer.Option("--state", metavar="FILE", help="Where it keeps everything.")
-    ] = Path("sandbox.db"),
+    state: Annotated[Path, typer.Option("--state", metavar="FILE", help="Where it keeps everything.")] = Path(
+        "sandbox.db"
+    ),
     port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help="0: any free port.")] = 0,
     batch_duration: Annotated[
         str, typer.Option("--batch-duration", metavar="DURATION", help="How long a batch takes.")
@@ -126,7 +133,9 @@ def demo(
     folder: Annotated[
         Path, typer.Option("--folder", metavar="DIR", help="Where everything of the demo is kept.")
     ] = Path("demo"),
-    reset: Annotated[bool, typer.Option("--reset", help="Start over, also where you changed something.")] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Start over, also where you changed something.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Fill a table of made-up résumés by way of the local vendor: no key, no network."""
@@ -161,7 +170,9 @@ def db_adopt(
     ctx: typer.Context,
     config: ConfigOption = None,
     as_json: JsonOption = False,
-    moved: Annotated[bool, typer.Option("--moved", help="The database moved; its old place is gone.")] = False,
+    moved: Annotated[
+        bool, typer.Option("--moved", help="The database moved; its old place is gone.")
+    ] = False,
     copied: Annotated[bool, typer.Option("--copied", help="This is a copy; the original lives on.")] = False,
 ) -> None:
     """Say where the ledger belongs, after its database was moved or copied."""

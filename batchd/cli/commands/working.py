@@ -80,8 +80,6 @@ def run(
     def command(call: Call) -> int:
         from batchd.cli import running
 
-        return running.run(
-            call, running.RunOptions(until_idle, num_batches, batch_size, check_interval)
-        )
+        return running.run(call, running.RunOptions(until_idle, num_batches, batch_size, check_interval))
 
     conduct(call_of(ctx, config, task, as_json, verbose), command)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import URL, ColumnElement, Connection, Engine, Select, TableClause, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, ColumnElement, Connection, Engine, ExceptionContext, Select, TableClause, event
+from sqlalchemy.exc import DataError, DBAPIError
 
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import ColumnKind, KeyColumn, KeyEquality, KeyKind
@@ -22,6 +22,8 @@ from batchd.store.dialects.base import Fault
 _CLOCK = "%Y-%m-%d %H:%M:%f"
 _BUSY_SECONDS = 30.0
 _READ_ONLY = "batchd_read_only"
+# What the driver raises before SQLite sees the value: whole numbers beyond 64 bits, halves of characters.
+_DRIVER_REFUSALS = (OverflowError, UnicodeEncodeError)
 
 
 class SqliteDialect:
@@ -37,9 +39,12 @@ class SqliteDialect:
                 f"there is no SQLite database at {path}",
                 next_command="check database.url, or create it: batchd db upgrade",
             )
-        engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
+        engine = sa.create_engine(
+            url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True
+        )
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
+        event.listen(engine, "handle_error", _refused_by_driver)
         return engine
 
     def binding(self, url: URL) -> str:
@@ -79,12 +84,17 @@ class SqliteDialect:
         columns = list(changes[0][1])
         statement = (
             sa.update(table)
-            .where(*(table.c[name] == sa.bindparam(f"k{at}") for at, name in enumerate(key_columns)))
-            .values({name: sa.bindparam(f"v{at}") for at, name in enumerate(columns)} | dict(constants))
+            .where(
+                *(table.c[name] == sa.bindparam(f"batchd_key_{at}") for at, name in enumerate(key_columns))
+            )
+            .values(
+                {name: sa.bindparam(f"batchd_value_{at}") for at, name in enumerate(columns)}
+                | dict(constants)
+            )
         )
         parameters = [
-            {f"k{at}": part for at, part in enumerate(key)}
-            | {f"v{at}": values[name] for at, name in enumerate(columns)}
+            {f"batchd_key_{at}": part for at, part in enumerate(key)}
+            | {f"batchd_value_{at}": values[name] for at, name in enumerate(columns)}
             for key, values in changes
         ]
         return connection.execute(statement, parameters).rowcount
@@ -92,14 +102,13 @@ class SqliteDialect:
     def key_columns(
         self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
     ) -> list[KeyColumn]:
-        """SQLite compares by the column's collation, which the unique index tells."""
+        """SQLite compares by the column's collation."""
         declared = {row.name: str(row.type) for row in _table_info(connection, table, schema)}
-        collations = _collations(connection, table, schema)
         return [
             KeyColumn(
                 name=name,
                 kind=_key_kind(table, name, declared[name]),
-                equality=_equality(collations.get(name)),
+                equality=_equality(connection, table, schema, name),
             )
             for name in names
         ]
@@ -122,7 +131,7 @@ class SqliteDialect:
             return Fault.AGAIN
         if code in {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}:
             return Fault.DATA
-        if isinstance(error, DBAPIError) and isinstance(error.orig, OverflowError):
+        if isinstance(error, DBAPIError) and isinstance(error.orig, _DRIVER_REFUSALS):
             return Fault.DATA
         return Fault.FATAL
 
@@ -159,6 +168,14 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
 
 
+def _refused_by_driver(context: ExceptionContext) -> Exception | None:
+    # These are no database errors to the driver, so SQLAlchemy would let them pass as they are.
+    error = context.original_exception
+    if isinstance(error, _DRIVER_REFUSALS):
+        return DataError(context.statement, context.parameters, error, hide_parameters=True)
+    return None
+
+
 def _result_code(error: Exception) -> int:
     orig = getattr(error, "orig", error)
     # Extended codes carry the primary one in their low byte.
@@ -171,23 +188,15 @@ def _table_info(connection: Connection, table: str, schema: str | None) -> Seque
     return connection.execute(sa.select(rows.c.name, rows.c.type, rows.c.notnull)).all()
 
 
-def _collations(connection: Connection, table: str, schema: str | None) -> dict[str, str]:
-    quote = connection.dialect.identifier_preparer.quote_identifier
-    prefix = f"{quote(schema)}." if schema else ""
-    found: dict[str, str] = {}
-    for index in connection.exec_driver_sql(f"PRAGMA {prefix}index_list({quote(table)})").mappings():
-        if index["unique"]:
-            for part in connection.exec_driver_sql(
-                f"PRAGMA {prefix}index_xinfo({quote(index['name'])})"
-            ).mappings():
-                if part["key"] and part["name"]:
-                    found.setdefault(part["name"], part["coll"])
-    return found
-
-
-def _equality(collation: str | None) -> KeyEquality:
-    equalities: dict[str, KeyEquality] = {"NOCASE": "nocase", "RTRIM": "rtrim"}
-    return equalities.get((collation or "BINARY").upper(), "exact")
+def _equality(connection: Connection, table: str, schema: str | None, name: str) -> KeyEquality:
+    # No pragma tells a column's collation, and its indexes may have others; so the column itself is asked.
+    source = sa.table(table, sa.column(name), schema=schema)
+    letter = sa.select(sa.literal("a"))
+    probe = sa.union_all(sa.select(source.c[name].label("value")).where(sa.false()), letter).subquery()
+    nocase, rtrim = connection.execute(
+        sa.select(probe.c.value == sa.literal("A"), probe.c.value == sa.literal("a "))
+    ).one()
+    return "nocase" if nocase else "rtrim" if rtrim else "exact"
 
 
 def _key_kind(table: str, name: str, declared: str) -> KeyKind:

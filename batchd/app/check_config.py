@@ -1,0 +1,197 @@
+"""Holds a config against its database and tables, all of it, without sending anything."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from batchd.app.resolve import resolve_task, task_problems
+from batchd.app.workplace import database_of, prices_of
+from batchd.config import Config, ConfigProblemsError, mask_url
+from batchd.core.bodies import RequestBuilder
+from batchd.core.rendering import UnrenderableError
+from batchd.core.tasks import TaskDefinition
+from batchd.core.verdicts import Usage
+from batchd.daemon import Schedule, trigger_of
+from batchd.errors import BatchdError, ConfigError
+from batchd.store import installation, migrate
+from batchd.store.opening import Database
+from batchd.store.reading import ask
+from batchd.store.source import SourceTable
+
+# SQLAlchemy's connection, which only the store knows by name.
+Connection = Any
+_SHOWN = 500
+_ONE_TOKEN_EACH = Usage(input=1, output=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing that was looked at: fine, worth knowing, or wrong."""
+
+    level: Literal["ok", "warning", "problem"]
+    subject: str
+    sentence: str
+    next_command: str = ""
+    exit_code: int = 0
+
+
+@dataclass(slots=True)
+class Report:
+    """What a check found; ``prompts`` holds the beginning of one rendered request per task."""
+
+    remarks: list[Remark] = field(default_factory=list)
+    prompts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[Remark]:
+        """What must be mended before the tasks can run."""
+        return [remark for remark in self.remarks if remark.level == "problem"]
+
+
+def check_config(config: Config, only: str | None) -> Report:
+    """Looks at everything a run would need, of all tasks or of one."""
+    report = Report([Remark("ok", "config", f"{config.path} is well formed")])
+    report.remarks += [Remark("warning", "config", f"{one.where}: {one.message}") for one in config.warnings]
+    names = [name for name in config.tasks if only in (None, name)]
+    report.remarks += _vendors(config, names)
+    try:
+        database = database_of(config)
+    except BatchdError as error:
+        report.remarks.append(_problem("database", error))
+        return report
+    report.remarks += _ledger(config, database)
+    for name in names:
+        _check_task(config, database, name, report)
+    if not names:
+        report.remarks.append(Remark("warning", "tasks", "no task is configured", "batchd init --help"))
+    database.engine.dispose()
+    return report
+
+
+def config_problems(error: ConfigError) -> Report:
+    """The report on a config that could not be loaded at all."""
+    if not isinstance(error, ConfigProblemsError):
+        return Report([_problem("config", error)])
+    return Report(
+        [Remark("problem", "config", line, error.next_command, error.exit_code) for line in error.problems]
+    )
+
+
+def _problem(subject: str, error: BatchdError) -> Remark:
+    return Remark("problem", subject, str(error), error.next_command, error.exit_code)
+
+
+def _vendors(config: Config, names: list[str]) -> Iterator[Remark]:
+    """The keys of vendors that a task uses: whether they can be read, not whether the vendor takes them."""
+    for name in dict.fromkeys(config.tasks[task].vendor for task in names):
+        vendor = config.vendors[name]
+        if vendor.kind == "sandbox":
+            continue
+        try:
+            config.secret(vendor.api_key, "vendors", name, "api_key")
+        except ConfigError as error:
+            yield _problem(f"vendor {name}", error)
+
+
+def _ledger(config: Config, database: Database) -> Iterator[Remark]:
+    where = mask_url(config.database_url())
+    yield Remark("ok", "database", f"{where} can be opened")
+    try:
+        version = ask(database, migrate.installed_version)
+        if version is None:
+            yield Remark("warning", "ledger", "the database has no ledger yet", "batchd db upgrade")
+            return
+        migrate.check_version(database.engine, database.dialect)
+        installation.check_binding(database.engine, database.dialect, database.url)
+    except BatchdError as error:
+        yield _problem("ledger", error)
+    else:
+        yield Remark("ok", "ledger", f"version {version}, as this batchd needs it")
+
+
+def _check_task(config: Config, database: Database, name: str, report: Report) -> None:
+    subject = f"task {name}"
+    try:
+        problems: list[ConfigError] = task_problems(config, database, name)
+        trouble = [*problems, *_schedule_problems(config, name)]
+        if not trouble:
+            definition = resolve_task(config, database, name).definition
+            _look_at_rows(config, database, definition, report)
+    except BatchdError as error:
+        report.remarks.append(_problem(subject, error))
+        return
+    report.remarks += [_problem(subject, error) for error in trouble]
+    if not trouble:
+        report.remarks += _price(config, definition)
+
+
+def _schedule_problems(config: Config, name: str) -> Iterator[ConfigError]:
+    task = config.tasks[name]
+    try:
+        trigger_of(Schedule(task.every, task.cron))
+    except ConfigError as error:
+        yield config.error(error.message, "tasks", name, "cron", next_command=error.next_command)
+
+
+def _look_at_rows(config: Config, database: Database, definition: TaskDefinition, report: Report) -> None:
+    """Renders one real row, and looks at keys; both read a few rows only."""
+    subject = f"task {definition.name}"
+
+    def look(connection: Connection) -> tuple[Mapping[str, Any] | None, bool, int]:
+        source = SourceTable(connection, database.dialect, definition.table, definition.table_schema)
+        sample, unusable = source.sample(definition), source.unusable_keys(definition)
+        return sample, source.check_unique(definition.key_columns), unusable
+
+    row, kept_unique, unusable = ask(database, look)
+    report.remarks.append(Remark("ok", subject, f"fits table {definition.full_table}"))
+    if not kept_unique:
+        report.remarks.append(_not_kept_unique(definition))
+    if unusable:
+        sentence = (
+            f"{unusable} of the first rows have a key that is NULL or of the wrong type; they are passed over"
+        )
+        report.remarks.append(Remark("warning", subject, sentence, "name another key, or mend these rows"))
+    if row is None:
+        report.remarks.append(
+            Remark(
+                "warning", subject, f"table {definition.full_table} has no rows, so no prompt was rendered"
+            )
+        )
+        return
+    _render(config, definition, row, report)
+
+
+def _not_kept_unique(definition: TaskDefinition) -> Remark:
+    columns = ", ".join(definition.key_columns)
+    return Remark(
+        "warning",
+        f"task {definition.name}",
+        f"key {columns} is unique now, but no unique index keeps it so; a second row of one key would be mixed up",
+        "CREATE UNIQUE INDEX … over the key columns",
+    )
+
+
+def _render(config: Config, definition: TaskDefinition, row: Mapping[str, Any], report: Report) -> None:
+    subject = f"task {definition.name}"
+    try:
+        line = RequestBuilder(definition).line("check-1", row)
+    except UnrenderableError as error:
+        report.remarks.append(
+            Remark("warning", subject, f"a row could not be rendered: {error.sentence}", "mend the prompt")
+        )
+        return
+    most = config.vendors[definition.vendor].max_bytes
+    if len(line) > most:
+        sentence = f"a request has {len(line):,} bytes; {definition.vendor} takes files up to {most:,}"
+        report.remarks.append(Remark("warning", subject, sentence, "shorten the prompt"))
+    report.prompts[definition.name] = line.decode().rstrip("\n")[:_SHOWN]
+
+
+def _price(config: Config, definition: TaskDefinition) -> Iterator[Remark]:
+    if prices_of(config).cost(definition.model, _ONE_TOKEN_EACH) is None:
+        yield Remark(
+            "warning",
+            f"task {definition.name}",
+            f"no batch price is known for {definition.model}, so its cost will not be counted",
+            f'[prices."{definition.model}"] with input and output, in USD per million tokens',
+        )
