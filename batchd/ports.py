@@ -61,6 +61,9 @@ class Vendor(Protocol):
     def delete_file(self, file_id: str) -> None:
         """Deletes a file; one that is gone already is no error."""
 
+    def close(self) -> None:
+        """Lets go of the connections."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -33,9 +33,11 @@ def _account(config: Config, name: str, vendor: VendorConfig, stack: contextlib.
     connection = _connection(config, name, vendor, stack)
     # A sandbox's port changes with each start; what names it for good is its state file.
     url = str(vendor.state) if isinstance(vendor, SandboxVendorConfig) else connection.base_url
+    client = connect(vendor.kind, connection)
+    stack.callback(client.close)
     return Account(
         name=name,
-        vendor=connect(vendor.kind, connection),
+        vendor=client,
         fingerprint=account_fingerprint(vendor.kind, url, connection.project),
         max_requests=vendor.max_requests,
         max_bytes=vendor.max_bytes,

@@ -8,7 +8,7 @@ from batchd.app.resolve import resolve_task, task_problems
 from batchd.app.workplace import database_of, prices_of
 from batchd.config import Config, ConfigProblemsError, mask_url
 from batchd.core.bodies import RequestBuilder
-from batchd.core.rendering import UnrenderableError
+from batchd.core.rendering import UnrenderableError, compile_prompt
 from batchd.core.tasks import TaskDefinition
 from batchd.core.verdicts import Usage
 from batchd.daemon import Schedule, trigger_of
@@ -37,7 +37,7 @@ class Remark:
 
 @dataclass(slots=True)
 class Report:
-    """What a check found; ``prompts`` holds the beginning of one rendered request per task."""
+    """What a check found; ``prompts`` holds the beginning of one rendered prompt per task."""
 
     remarks: list[Remark] = field(default_factory=list)
     prompts: dict[str, str] = field(default_factory=dict)
@@ -112,17 +112,14 @@ def _ledger(config: Config, database: Database) -> Iterator[Remark]:
 def _check_task(config: Config, database: Database, name: str, report: Report) -> None:
     subject = f"task {name}"
     try:
-        problems: list[ConfigError] = task_problems(config, database, name)
-        trouble = [*problems, *_schedule_problems(config, name)]
+        trouble = [*task_problems(config, database, name), *_schedule_problems(config, name)]
+        report.remarks += [_problem(subject, error) for error in trouble]
         if not trouble:
             definition = resolve_task(config, database, name).definition
             _look_at_rows(config, database, definition, report)
+            report.remarks += _price(config, definition)
     except BatchdError as error:
         report.remarks.append(_problem(subject, error))
-        return
-    report.remarks += [_problem(subject, error) for error in trouble]
-    if not trouble:
-        report.remarks += _price(config, definition)
 
 
 def _schedule_problems(config: Config, name: str) -> Iterator[ConfigError]:
@@ -166,7 +163,7 @@ def _not_kept_unique(definition: TaskDefinition) -> Remark:
     return Remark(
         "warning",
         f"task {definition.name}",
-        f"key {columns} is unique now, but no unique index keeps it so; a second row of one key would be mixed up",
+        f"key {columns} is unique now, but no unique index keeps it so",
         "CREATE UNIQUE INDEX … over the key columns",
     )
 
@@ -184,7 +181,7 @@ def _render(config: Config, definition: TaskDefinition, row: Mapping[str, Any], 
     if len(line) > most:
         sentence = f"a request has {len(line):,} bytes; {definition.vendor} takes files up to {most:,}"
         report.remarks.append(Remark("warning", subject, sentence, "shorten the prompt"))
-    report.prompts[definition.name] = line.decode().rstrip("\n")[:_SHOWN]
+    report.prompts[definition.name] = compile_prompt(definition).render(row).user[:_SHOWN]
 
 
 def _price(config: Config, definition: TaskDefinition) -> Iterator[Remark]:

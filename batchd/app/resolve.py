@@ -53,7 +53,8 @@ def task_problems(config: Config, database: Database, name: str) -> list[ConfigE
             source = _source(config, database, connection, name)
         except ConfigError as error:
             return [error]
-        return [error for check in _checks(config, name, source) if (error := _error_of(check)) is not None]
+        found = (_error_of(check) for check in _checks(config, name, source))
+        return [problem for problem in found if problem is not None]
 
     return ask(database, look)
 

@@ -77,7 +77,7 @@ def _code_of(call: Call, command: Callable[[Call], int]) -> int:
         # Whoever read our output has seen enough; nothing more can be said to them.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.DONE
-    except Exception as error:  # noqa: BLE001 - the last border: nothing foreign may reach the terminal unread
+    except Exception as error:  # noqa: BLE001 - the last border: foreign words are not shown
         report(_internal(error), as_json=call.as_json)
         return exit_codes.INTERNAL
 

@@ -12,7 +12,7 @@ _WORDS = {
         "mend the key that api_key refers to, then run the same command again",
     ),
     exit_codes.VENDOR_UNREACHABLE: (
-        "{vendors} could not be reached, is busy or did not answer clearly; everything is kept and goes on later",
+        "{vendors} could not be reached, is busy or did not answer clearly; nothing is lost",
         "check the network and base_url, then run the same command again",
     ),
     exit_codes.LEASE: (

@@ -19,10 +19,9 @@ from batchd.config import Config
 from batchd.errors import UsageError
 from batchd.pipeline import SENDING, WORKING, run_pass
 from batchd.ports import Orders, Scope, Workplace
-from batchd.store.dialects.sqlite import read_only
 from batchd.store.migrate import upgrade
 from batchd.store.opening import Database
-from batchd.store.reading import Facts, batch_facts, finding_facts, task_facts
+from batchd.store.reading import Facts, ask, batch_facts, finding_facts, task_facts
 
 _LONGEST_PAUSE = 0.5
 _PATIENCE = 120.0
@@ -63,7 +62,7 @@ def _build(demo: DemoFolder) -> None:
     except OSError as error:
         raise UsageError(
             f"the demo cannot be made in {demo.path}: {error.strerror}",
-            next_command="run it from a folder that you may write to",
+            next_command=f"{_program()} demo --folder DIR, a folder that you may write to",
         ) from error
 
 
@@ -76,7 +75,8 @@ def _may_rebuild(demo: DemoFolder, console: Console, *, may_ask: bool) -> bool:
         command = f"{_program()} demo --reset (makes all of it anew)"
         raise UsageError(f"{what}; nothing was changed", next_command=command)
     console.print(what)
-    return console.input("Make all of it anew? [y/N] ").strip().lower() in {"y", "yes"}
+    answer = console.input("Make all of it anew? [y/N] ", markup=False)
+    return answer.strip().lower() in {"y", "yes"}
 
 
 @contextlib.contextmanager
@@ -108,15 +108,13 @@ def _next_due(place: Workplace) -> float | None:
 
 
 def _batches(database: Database) -> list[Facts]:
-    with database.engine.connect() as connection, read_only(connection).begin():
-        return batch_facts(connection)[::-1]
+    return ask(database, batch_facts)[::-1]
 
 
 def _tell(demo: DemoFolder, config: Config, database: Database, console: Console, *, as_json: bool) -> int:
     """Shows what came of it; exit code 3 where rows are left for a person."""
     rows, batches = demo.rows(), _batches(database)
-    with database.engine.connect() as connection, read_only(connection).begin():
-        tasks, findings = task_facts(connection), finding_facts(connection)
+    tasks, findings = ask(database, task_facts), ask(database, finding_facts)
     done = sum(row["LastProcessed"] is not None for row in rows)
     commands = _next_commands(demo)
     if as_json:

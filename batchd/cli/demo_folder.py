@@ -44,7 +44,7 @@ class DemoFolder:
         if foreign and not self._manifest.is_file():
             raise UsageError(
                 f"{self.path} holds {', '.join(foreign)}, which no demo made; nothing was changed",
-                next_command="run the demo in another folder, or move these files away",
+                next_command="batchd demo --folder DIR keeps it in another folder; or move these files away",
             )
         self._wait_until_unused()
 

@@ -62,24 +62,16 @@ def show(call: Call, reference: str) -> int:
 
 def _say_batch(facts: dict[str, Any]) -> None:
     held = f" (at {facts['held_from']})" if facts["held_from"] else ""
-    counted = facts["vendor_counts"]
     lines = [
         ("batch", f"{facts['batch']}, uid {facts['uid']}"),
         ("task", facts["task"]),
         ("state", f"{facts['state']}{held}"),
         ("vendor", f"{facts['vendor']}, {facts['vendor_batch_id'] or 'not sent yet'}"),
-        (
-            "vendor says",
-            f"{shown(facts['vendor_status'])}, {shown(counted['completed'])} completed, "
-            f"{shown(counted['failed'])} failed of {shown(counted['total'])}",
-        ),
+        ("vendor says", _vendor_words(facts)),
         ("requests", f"{facts['requests']:,} in {facts['input_bytes']:,} bytes, try {facts['attempt']}"),
         ("outcomes", outcome_words(facts["outcomes"])),
-        (
-            "tokens",
-            f"{facts['input_tokens']:,} in ({facts['cached_tokens']:,} cached), "
-            f"{facts['output_tokens']:,} out ({facts['reasoning_tokens']:,} for reasoning)",
-        ),
+        ("tokens in", f"{facts['input_tokens']:,} ({facts['cached_tokens']:,} from the vendor's cache)"),
+        ("tokens out", f"{facts['output_tokens']:,} ({facts['reasoning_tokens']:,} for reasoning)"),
         ("cost", dollars(facts["cost_usd"])),
     ]
     if facts["error_code"]:
@@ -87,6 +79,11 @@ def _say_batch(facts: dict[str, Any]) -> None:
     lines += [(name.removesuffix("_at"), shown(facts[name])) for name in _TIMES if facts[name]]
     for label, words in lines:
         say(f"{label:<12} {words}")
+
+
+def _vendor_words(facts: dict[str, Any]) -> str:
+    done, failed, total = (shown(facts["vendor_counts"][name]) for name in ("completed", "failed", "total"))
+    return f"{shown(facts['vendor_status'])}, {done} completed, {failed} failed of {total}"
 
 
 def failures(call: Call, *, limit: int) -> int:

@@ -35,6 +35,7 @@ for family in (working, looking, operating, setting_up):
 @app.callback(invoke_without_command=True)
 def root(
     ctx: typer.Context,
+    *,
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
@@ -67,7 +68,7 @@ def root(
     if submit:
         working.submit(ctx, batch_size=batch_size)
     elif check_batch is not None:
-        working.check(ctx, check_batch)
+        working.check(ctx, batch=check_batch)
     elif continuous:
         working.run(
             ctx,

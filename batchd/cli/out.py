@@ -1,6 +1,6 @@
 """What goes to stdout: JSON for programs, tables on a terminal, plain aligned lines elsewhere."""
 
-import datetime
+import datetime as dt
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,8 +51,8 @@ def shown(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     if isinstance(value, int):
         return f"{value:,}"
     return str(value).replace("\n", " ")
@@ -69,7 +69,7 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 
 def _as_json(value: object) -> object:
-    if isinstance(value, datetime.datetime):
-        moment = value.astimezone(datetime.UTC)
+    if isinstance(value, dt.datetime):
+        moment = value.astimezone(dt.UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return str(value)

@@ -57,13 +57,20 @@ def _say(report: Report) -> None:
         say(f"{_MARKS[remark.level]} {remark.subject}: {remark.sentence}")
         if remark.next_command:
             say(f"         next: {remark.next_command}")
-    for task, request in report.prompts.items():
+    for task, prompt in report.prompts.items():
         say()
-        say(f"A request of task {task}, its first {len(request)} characters; nothing was sent:")
-        say(request)
-    problems = len(report.problems)
+        say(f"A prompt of task {task}, made from a real row; its first {len(prompt)} characters:")
+        say(prompt)
     say()
-    say(f"{plural(problems, 'problem')}." if problems else "Nothing stands in the way. Next: batchd submit")
+    if report.problems:
+        say(f"{plural(len(report.problems), 'problem')}. Nothing was sent.")
+        return
+    say(f"Nothing stands in the way; nothing was sent. Next: {_next(report)}")
+
+
+def _next(report: Report) -> str:
+    commands = [one.next_command for one in report.remarks if one.next_command.startswith("batchd db")]
+    return commands[0] if commands else "batchd submit"
 
 
 def config_schema() -> int:

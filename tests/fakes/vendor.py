@@ -135,6 +135,9 @@ class FakeVendor:
             self.deleted.append(file_id)
             self.files.pop(file_id, None)
 
+    def close(self) -> None:
+        """Nothing to let go of."""
+
     @contextmanager
     def _calling(self, method: str) -> Iterator[None]:
         self.calls.append(method)

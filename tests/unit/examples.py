@@ -1,8 +1,12 @@
 """A task, and bodies as the vendor sends them, for tests to vary."""
 
+import dataclasses
+import datetime as dt
 from typing import Any
 
+from batchd.core.model import Batch
 from batchd.core.schema import plain_text_answer
+from batchd.core.states import BatchState
 from batchd.core.tasks import KeyColumn, TaskDefinition
 
 
@@ -37,3 +41,29 @@ def response(*parts: dict[str, Any], status: Any = "completed", **more: Any) -> 
 def said(text: str) -> dict[str, Any]:
     """A part of a response's message."""
     return {"type": "output_text", "text": text, "annotations": []}
+
+
+def a_batch(**changes: Any) -> Batch:
+    """A batch as the ledger knows it, just built, unless told otherwise."""
+    optional: dict[str, Any] = {
+        field.name: None for field in dataclasses.fields(Batch) if "None" in str(field.type)
+    }
+    required: dict[str, Any] = {
+        "id": 1,
+        "uid": "0" * 31 + "1",
+        "task_id": 1,
+        "task": "t",
+        "version_id": 1,
+        "state": BatchState.BUILT,
+        "attempt": 0,
+        "account": "local",
+        "account_fingerprint": "f",
+        "requests": 1,
+        "input_bytes": 1,
+        "input_sha256": "0" * 64,
+        "looks": 0,
+        "absences": 0,
+        "checks_waived": False,
+        "created_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+    }
+    return Batch(**(optional | required | changes))

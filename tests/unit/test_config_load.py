@@ -62,7 +62,7 @@ def test_defaults_are_those_of_the_reference(tmp_path: Path) -> None:
     assert (vendor.resubmit, vendor.submit_grace, vendor.create_timeout) == ("hold", 900, 60)
     assert (config.daemon.check_interval, config.daemon.sweep_interval, config.daemon.lease) == (60, 600, 300)
     assert config.daemon.spool == tmp_path / "spool"
-    assert (task.batch_size, task.max_open_batches, task.every, task.retry_delay) == (200, 10, 600, 60)
+    assert (task.batch_size, task.max_open_batches, task.every, task.retry_delay) == (200, 10, 600, 10)
     assert (task.max_attempts, task.max_resends, task.null_input) == (3, 10, "empty")
     assert task.on_success == {"done": Marker(source="now")}
     assert config.database_url() == f"sqlite:///{tmp_path}/batchd.db"

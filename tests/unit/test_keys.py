@@ -124,7 +124,7 @@ def test_equal_for_sqlite_is_equal_for_the_ledger(
     data: st.DataObject, equality: KeyEquality, collation: str
 ) -> None:
     """The digest follows the column's own collation, no more and no less."""
-    letters = st.text("aAbBzZÀàİıſKk [{@`\t\u00a0", max_size=4) | st.text(
+    letters = st.text("aAbBzZÀàİ\u0131\u017f\u212ak [{@`\t\u00a0", max_size=4) | st.text(
         st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=3
     )
     first, second = data.draw(letters), data.draw(letters)
@@ -143,7 +143,7 @@ def test_a_folded_key_keeps_its_own_text() -> None:
     upper, lower = keys.encode(["ADA"]), keys.encode(["ada"])
 
     assert upper.identity == lower.identity
-    assert (("ADA",), ("ada",)) == (keys.decode(upper), keys.decode(lower))
+    assert (keys.decode(upper), keys.decode(lower)) == (("ADA",), ("ada",))
 
 
 @pytest.mark.parametrize("kind", ["integer", "text", "guid", "binary", "decimal", "date"])

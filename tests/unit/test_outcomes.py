@@ -96,7 +96,7 @@ def test_the_last_try_is_the_last(outcome: Outcome) -> None:
         return settle_gate(outcome, counted, LIMITS, still_pending=True).state
 
     assert [GateState.RETRY] * (limit - 1) == [state_after(tries) for tries in range(1, limit)]
-    assert GateState.FAILED == state_after(limit)
+    assert state_after(limit) == GateState.FAILED
 
 
 def test_paid_tries_that_are_used_up_stop_free_ones_too() -> None:
@@ -155,5 +155,5 @@ def test_delays_grow_and_are_bounded(tried: int, first: float) -> None:
 
 def test_delays_double() -> None:
     """From the first delay on, until the bound."""
-    assert [60.0, 60.0, 120.0, 240.0] == [growing_delay(tried) for tried in range(4)]
+    assert [growing_delay(tried) for tried in range(4)] == [60.0, 60.0, 120.0, 240.0]
     assert growing_delay(100) == LONGEST_DELAY

@@ -48,4 +48,4 @@ def test_what_the_vendor_asks_for_is_granted(attempt: int, interval: float, aske
 
 def test_repeated_submits_wait_longer_each_time() -> None:
     """The pause doubles from the check interval."""
-    assert [60, 120, 240] == [submit_delay(attempt, 60) for attempt in (1, 2, 3)]
+    assert [submit_delay(attempt, 60) for attempt in (1, 2, 3)] == [60, 120, 240]

@@ -71,5 +71,5 @@ def test_kept_faults_can_be_read_again() -> None:
 
 def test_nothing_kept_is_no_fault() -> None:
     """Then a person is asked."""
-    assert [] == read_faults([])
+    assert read_faults([]) == []
     assert Remedy.PERSON is judge(read_faults([]), 5).remedy

@@ -99,4 +99,4 @@ def test_progress_ranks_every_known_status_once() -> None:
     """Of several batches for one submit the most advanced is taken; a failed one comes last."""
     assert len(set(PROGRESS)) == len(PROGRESS) == 8
     assert all(phase_of(status) is not VendorPhase.UNKNOWN for status in PROGRESS)
-    assert ("failed", "completed") == (PROGRESS[0], PROGRESS[-1])
+    assert (PROGRESS[0], PROGRESS[-1]) == ("failed", "completed")

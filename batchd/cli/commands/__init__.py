@@ -1,1 +1,1 @@
-"""The commands as Typer knows them: names, options and help. What they do is imported when they are called."""
+"""The commands as Typer knows them: names, options, help. What they do is imported when they are called."""

@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def status(
     ctx: typer.Context,
+    *,
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
@@ -37,6 +38,7 @@ def status(
 
 def batches(
     ctx: typer.Context,
+    *,
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
@@ -55,6 +57,7 @@ def batches(
 
 def show(
     ctx: typer.Context,
+    *,
     batch: BatchArgument,
     config: ConfigOption = None,
     task: TaskOption = None,
@@ -72,6 +75,7 @@ def show(
 
 def failures(
     ctx: typer.Context,
+    *,
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,

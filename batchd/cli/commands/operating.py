@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def retry(
     ctx: typer.Context,
+    *,
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
@@ -43,6 +44,7 @@ def retry(
 
 def pause(
     ctx: typer.Context,
+    *,
     name: TaskArgument = None,
     config: ConfigOption = None,
     task: TaskOption = None,
@@ -63,6 +65,7 @@ def pause(
 
 def resume(
     ctx: typer.Context,
+    *,
     name: TaskArgument = None,
     config: ConfigOption = None,
     task: TaskOption = None,
@@ -80,6 +83,7 @@ def resume(
 
 def cancel(
     ctx: typer.Context,
+    *,
     batch: BatchArgument,
     config: ConfigOption = None,
     task: TaskOption = None,
@@ -97,6 +101,7 @@ def cancel(
 
 def resolve(
     ctx: typer.Context,
+    *,
     batch: BatchArgument,
     config: ConfigOption = None,
     task: TaskOption = None,

@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def init(
     ctx: typer.Context,
+    *,
     url: Annotated[
         str,
         typer.Option("--url", metavar="URL", help="The database, such as sqlite:///candidates.db."),
@@ -61,7 +62,7 @@ def init(
 
 
 def check_config(
-    ctx: typer.Context, config: ConfigOption = None, task: TaskOption = None, as_json: JsonOption = False
+    ctx: typer.Context, *, config: ConfigOption = None, task: TaskOption = None, as_json: JsonOption = False
 ) -> None:
     """Check config, database and tables, and render one prompt. Sends nothing."""
 
@@ -73,7 +74,7 @@ def check_config(
     conduct(call_of(ctx, config, task, as_json), command)
 
 
-def config_schema(ctx: typer.Context, as_json: JsonOption = False) -> None:
+def config_schema(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Print the JSON Schema of the config file, for editors."""
 
     def command(_: Call) -> int:
@@ -86,6 +87,7 @@ def config_schema(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
 def sandbox(
     ctx: typer.Context,
+    *,
     state: Annotated[Path, typer.Option("--state", metavar="FILE", help="Where it keeps everything.")] = Path(
         "sandbox.db"
     ),
@@ -130,6 +132,7 @@ def sandbox(
 
 def demo(
     ctx: typer.Context,
+    *,
     folder: Annotated[
         Path, typer.Option("--folder", metavar="DIR", help="Where everything of the demo is kept.")
     ] = Path("demo"),
@@ -150,6 +153,7 @@ def demo(
 
 def db_upgrade(
     ctx: typer.Context,
+    *,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     only_sql: Annotated[
@@ -168,6 +172,7 @@ def db_upgrade(
 
 def db_adopt(
     ctx: typer.Context,
+    *,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     moved: Annotated[

@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def submit(
     ctx: typer.Context,
+    *,
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
@@ -48,6 +49,7 @@ def submit(
 
 def check(
     ctx: typer.Context,
+    *,
     batch: BatchArgument,
     config: ConfigOption = None,
     task: TaskOption = None,
@@ -66,6 +68,7 @@ def check(
 
 def run(
     ctx: typer.Context,
+    *,
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,

@@ -1,0 +1,131 @@
+"""submit, check and run, as a user calls them."""
+
+import json
+import signal
+from pathlib import Path
+
+from tests.acceptance.cli_world import World
+
+
+def test_a_first_user_gets_from_nothing_to_filled_rows(empty: World) -> None:
+    """`db upgrade`, `submit`, `run --until-idle`, `status`: every row is filled, and paid for once."""
+    empty.make_table(25)
+
+    upgraded = empty.run("db", "upgrade")
+    submitted = empty.run_json("submit")
+    ran = empty.run("run", "--until-idle", "--json")
+    status = empty.run_json("status", "--count")
+
+    assert upgraded.returncode == 0
+    assert [10, 10, 5] == [batch["requests"] for batch in submitted["batches"]]
+    assert ran.returncode == 0
+    last = json.loads(ran.stdout.splitlines()[-1])
+    assert "end" == last["event"]
+    assert 0 == last["exit_code"]
+    assert [(25,)] == empty.sql("SELECT count(*) FROM people WHERE full_name IS NOT NULL AND processed_at IS NOT NULL")
+    task = status["tasks"][0]
+    assert {"applied": 25} == task["outcomes"]
+    assert 0 == task["backlog_now"]
+    assert task["input_tokens"] == empty.sql("SELECT sum(input_tokens) FROM batchd_batch")[0][0]
+
+
+def test_a_batch_is_checked_by_the_vendors_id_from_another_folder(world: World, tmp_path: Path) -> None:
+    """`--submit`, then `--check-batch ID` in another process and folder, with BATCHD_CONFIG."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    submitted = world.run("--submit", "--batch-size", "25", "--json")
+    vendor_id = json.loads(submitted.stdout)["batches"][0]["vendor_batch_id"]
+
+    checked = world.run("--check-batch", vendor_id, cwd=elsewhere, BATCHD_CONFIG=str(world.config))
+
+    assert 0 == submitted.returncode
+    assert 0 == checked.returncode
+    assert "is closed: 25 applied" in checked.stdout
+    assert [(25,)] == world.sql("SELECT count(*) FROM people WHERE full_name IS NOT NULL")
+
+
+def test_a_batch_that_has_not_ended_is_told_with_exit_code_5(world: World) -> None:
+    """`check` of a batch in work says where it stands and ends with 5."""
+    world.write_config(batch_duration='"1h"')
+    submitted = world.run_json("submit")
+    number = submitted["batches"][0]["batch"]
+
+    checked = world.run("check", str(number), "--json")
+
+    assert 5 == checked.returncode
+    assert "submitted" == json.loads(checked.stdout)["batch"]["state"]
+
+
+def test_a_table_without_rows_is_a_sentence_and_no_error(empty: World) -> None:
+    """`submit` on an empty table names the table and ends with 0."""
+    empty.make_table(0)
+    empty.make_ledger()
+
+    submitted = empty.run("submit")
+
+    assert 0 == submitted.returncode
+    assert "Nothing is due in people: table people has no rows.\n" == submitted.stdout
+
+
+def test_a_signal_ends_the_daemon_with_exit_code_0(world: World) -> None:
+    """SIGTERM lets `run` finish the unit in hand; nothing stays leased."""
+    with world.start("run", "--json") as daemon:
+        assert daemon.stdout is not None
+        first = json.loads(daemon.stdout.readline())
+
+        daemon.send_signal(signal.SIGTERM)
+        _, errors = daemon.communicate(timeout=30)
+
+    assert "pass" == first["event"]
+    assert 0 == daemon.returncode, errors
+    assert [(0,)] == world.sql("SELECT count(*) FROM batchd_batch WHERE lease_owner IS NOT NULL")
+
+
+def test_num_batches_builds_no_more_than_asked_for(world: World) -> None:
+    """`--continuous --num-batches 1` builds one batch, finishes it, and ends."""
+    ran = world.run("--continuous", "--num-batches", "1", "--batch-size", "4", "--check-interval", "0.1")
+
+    assert 0 == ran.returncode, ran.stderr
+    assert [(1, 4)] == world.sql("SELECT count(*), sum(applied) FROM batchd_batch WHERE state = 'closed'")
+
+
+def test_two_forms_at_once_are_wrong_usage(world: World) -> None:
+    """`--submit --continuous` does neither."""
+    refused = world.run("--submit", "--continuous")
+
+    assert 2 == refused.returncode
+    assert "--submit and --continuous can't be asked for together" in refused.stderr
+    assert [(0,)] == world.sql("SELECT count(*) FROM batchd_batch")
+
+
+def test_a_person_can_pause_a_task_and_let_it_go_on(world: World) -> None:
+    """A paused task is not claimed for, and says so; resumed, it is."""
+    world.run_json("submit", "--batch-size", "5")
+    paused = world.run("pause", "people", "--reason", "night shift")
+    world.sql("INSERT INTO people (text) VALUES ('one more')")
+
+    while_paused = world.run("submit")
+    world.run_json("resume", "people")
+    resumed = world.run_json("submit")
+
+    assert 0 == paused.returncode
+    assert "Task people is paused (night shift)" in while_paused.stdout
+    assert 1 == resumed["batches"][-1]["requests"]
+
+
+def test_failed_rows_are_listed_and_tried_again_when_a_person_says_so(world: World) -> None:
+    """`failures` names key, reason and next step; `retry --key` makes one row due again."""
+    world.write_config(world.config.read_text(encoding="utf-8") + '\n', prompt='"{{ note }}"\nnull = "error"')
+    submitted = world.run("submit", "--json")
+    failures = world.run_json("failures")["failures"]
+
+    world.sql("UPDATE people SET note = 'a text' WHERE id = 7")
+    retried = world.run_json("retry", "--key", "7")
+    again = world.run_json("submit")
+
+    assert 3 == submitted.returncode
+    assert 25 == len(failures)
+    assert ("1", "failed", "unrenderable") == tuple(failures[0][name] for name in ("key", "state", "outcome"))
+    assert "batchd retry" in failures[0]["next_step"]
+    assert 1 == retried["number"]
+    assert [1] == [batch["requests"] for batch in again["batches"]]
