@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from batchd.config import Config
 
 _DEBUG = "BATCHD_DEBUG"
+# Where an error doesn't say itself what to do.
+_NEXT = {
+    exit_codes.USAGE: "batchd --help",
+    exit_codes.CONFIG: "mend the config, then: batchd check-config",
+    exit_codes.DATABASE: "batchd check-config",
+    exit_codes.VENDOR_AUTH: "mend the key that api_key refers to, then run the same command again",
+    exit_codes.VENDOR_UNREACHABLE: "run the same command again",
+    exit_codes.LEASE: "wait for the other batchd, or run the same command again",
+}
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -85,8 +94,7 @@ def _code_of(call: Call, command: Callable[[Call], int]) -> int:
 def report(error: BatchdError, *, as_json: bool) -> None:
     """Says what is wrong and what to do: in words on stderr, and with ``--json`` as the document on stdout."""
     complain(f"error: {error}")
-    if error.next_command:
-        complain(f"next: {error.next_command}")
+    complain(f"next: {_next_of(error)}")
     if as_json:
         from batchd.cli.out import print_json
 
@@ -99,9 +107,13 @@ def error_document(error: BatchdError) -> dict[str, object]:
         "kind": type(error).__name__,
         "message": error.message,
         "where": getattr(error, "where", ""),
-        "next_command": error.next_command,
+        "next_command": _next_of(error),
         "exit_code": error.exit_code,
     }
+
+
+def _next_of(error: BatchdError) -> str:
+    return error.next_command or _NEXT.get(error.exit_code, "batchd status")
 
 
 def _internal(error: Exception) -> BatchdError:

@@ -33,6 +33,11 @@ class SandboxVendorConfig(_Vendor):
     """``kind = "sandbox"``: batchd's own local vendor, free of charge."""
 
     kind: Literal["sandbox"] = Field(description="batchd's own local vendor.")
+    # It answers at once or not at all: nobody need wait long to know what became of a create.
+    create_timeout: Duration = written("5s", "Longest wait for an answer to the creation of a batch.")
+    submit_grace: DurationOrZero = written(
+        "6s", "How long an unclear submit may still turn up at the vendor."
+    )
     state: FilePath = written("sandbox.db", "File of the sandbox's state, relative to the config's folder.")
     batch_duration: DurationOrZero = written("5s", "How long the sandbox takes over a batch.")
     token_limit: Count | None = Field(

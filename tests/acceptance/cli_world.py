@@ -54,18 +54,21 @@ class World:
     """One folder. ``run`` starts the command in it, or elsewhere."""
 
     folder: Path
+    text: str = CONFIG
 
     @property
     def config(self) -> Path:
         return self.folder / "config.toml"
 
-    def write_config(self, text: str = CONFIG, **replaced: str) -> None:
-        """Writes the config; ``replaced`` gives whole lines by their key, such as ``table='"x"'``."""
+    def write_config(self, more: str = "", **replaced: str) -> None:
+        """Writes the config; ``replaced`` gives lines by their key, such as ``table='"x"'``; ``more`` is added."""
         lines = [
-            next((f"{key} = {value}" for key, value in replaced.items() if line.startswith(f"{key} = ")), line)
-            for line in text.splitlines()
+            next(
+                (f"{key} = {value}" for key, value in replaced.items() if line.startswith(f"{key} = ")), line
+            )
+            for line in self.text.splitlines()
         ]
-        self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.config.write_text("\n".join([*lines, more, ""]), encoding="utf-8")
 
     def make_table(self, rows: int, ddl: str = TABLE) -> None:
         """Creates the table with that many made-up rows."""

@@ -22,7 +22,9 @@ def test_a_first_user_gets_from_nothing_to_filled_rows(empty: World) -> None:
     last = json.loads(ran.stdout.splitlines()[-1])
     assert "end" == last["event"]
     assert 0 == last["exit_code"]
-    assert [(25,)] == empty.sql("SELECT count(*) FROM people WHERE full_name IS NOT NULL AND processed_at IS NOT NULL")
+    assert [(25,)] == empty.sql(
+        "SELECT count(*) FROM people WHERE full_name IS NOT NULL AND processed_at IS NOT NULL"
+    )
     task = status["tasks"][0]
     assert {"applied": 25} == task["outcomes"]
     assert 0 == task["backlog_now"]
@@ -115,7 +117,7 @@ def test_a_person_can_pause_a_task_and_let_it_go_on(world: World) -> None:
 
 def test_failed_rows_are_listed_and_tried_again_when_a_person_says_so(world: World) -> None:
     """`failures` names key, reason and next step; `retry --key` makes one row due again."""
-    world.write_config(world.config.read_text(encoding="utf-8") + '\n', prompt='"{{ note }}"\nnull = "error"')
+    world.write_config(prompt='"{{ note }}"\nnull = "error"')
     submitted = world.run("submit", "--json")
     failures = world.run_json("failures")["failures"]
 

@@ -1,6 +1,7 @@
 """``batchd demo`` as a reader meets it: real processes, the sandbox over HTTP, a folder to play with."""
 
 import json
+import os
 import shlex
 import shutil
 import sqlite3
@@ -22,8 +23,15 @@ RUNS_FOR = 60
 
 
 def batchd(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: PLW1510 - the exit code is what the tests look at
-        [*BATCHD, *words], cwd=cwd, text=True, capture_output=True, timeout=RUNS_FOR, stdin=subprocess.DEVNULL
+    return subprocess.run(
+        [*BATCHD, *words],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+        capture_output=True,
+        timeout=RUNS_FOR,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
 
 

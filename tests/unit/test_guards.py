@@ -27,9 +27,9 @@ def test_the_same_row_has_the_same_guard(values: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (1, "1"), (1, 1.0), (1, None), (None, ""), (None, "None"), ("", b""), ("a", b"a"), ("0", 0), (0, None),
+        (0, None), (1, "1"), (1, 1.0), (1, None), (None, ""), (None, "None"), ("", b""), ("a", b"a"), ("0", 0),
         (decimal.Decimal(1), 1), (decimal.Decimal(1), "1"), (dt.date(2026, 1, 1), "2026-01-01"),
-        (dt.datetime(2026, 1, 1), dt.date(2026, 1, 1)),  # noqa: DTZ001 - as a database without zones gives it
+        (dt.datetime(2026, 1, 1), dt.date(2026, 1, 1)),  # noqa: DTZ001 - databases give times without zones
         (dt.time(1, 2), dt.time(1, 3)), (uuid.UUID(int=1), uuid.UUID(int=2)),
         (uuid.UUID(int=1), str(uuid.UUID(int=1))),
         ("a", "a "), ("a", "A"), ("é", "e\u0301"), (1.5, 1.5000000000000002), (2**53, 2**53 + 1),

@@ -155,5 +155,5 @@ def test_delays_grow_and_are_bounded(tried: int, first: float) -> None:
 
 def test_delays_double() -> None:
     """From the first delay on, until the bound."""
-    assert [growing_delay(tried) for tried in range(4)] == [60.0, 60.0, 120.0, 240.0]
+    assert [growing_delay(tried, 60.0) for tried in range(4)] == [60.0, 60.0, 120.0, 240.0]
     assert growing_delay(100) == LONGEST_DELAY

@@ -1,0 +1,257 @@
+"""Bad input: each with an exit code, what and where it is, and the next step. Nothing is lost, nothing is paid."""
+
+import json
+import signal
+
+import pytest
+
+from tests.acceptance.cli_world import World
+
+_OTHER_TASK = """
+[tasks.again]
+vendor = "local"
+table = "people"
+key = ["id"]
+model = "gpt-6-luna"
+prompt = "{{ text }}"
+text_column = "level"
+"""
+
+_REMOTE = """
+[vendors.remote]
+kind = "openai"
+base_url = "{url}"
+api_key = {{ env = "TEST_VENDOR_KEY" }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("replaced", "told"),
+    [
+        (
+            {"table": '"peeple"'},
+            "tasks.people.table: the database has no table 'peeple'; did you mean 'people'?",
+        ),
+        ({"key": '["idd"]'}, "tasks.people.key: table 'people' has no column 'idd'; did you mean 'id'?"),
+        ({"key": '["note"]'}, "tasks.people.key: key ['note'] of table 'people' is not unique"),
+        (
+            {"pending": '"procesed IS IT"'},
+            "tasks.people.pending: pending is not a condition this database understands",
+        ),
+        (
+            {"prompt": '"{{ texts }}"'},
+            "tasks.people.prompt: the prompt reads {{ texts }}, but the table has no column",
+        ),
+        (
+            {"full_name": '{ type = "string", column = "fullname" }'},
+            "tasks.people.fields.full_name.column: table 'people' has no column 'fullname'",
+        ),
+        (
+            {"full_name": '{ type = "string", format = "phone", column = "full_name" }'},
+            "tasks.people.fields: the vendor would refuse this schema: /properties/full_name",
+        ),
+        ({"batch_size": "0"}, "tasks.people.batch_size:"),
+    ],
+    ids=["table", "column", "key", "predicate", "prompt", "answer-column", "schema", "value"],
+)
+def test_a_config_that_does_not_fit_is_refused_with_its_line(
+    world: World, replaced: dict[str, str], told: str
+) -> None:
+    """`submit` ends with 10 and names file, line and key; no batch is built."""
+    world.write_config(**replaced)
+    if replaced.get("key") == '["note"]':
+        world.sql("UPDATE people SET note = 'the same'")
+
+    refused = world.run("submit")
+
+    assert 10 == refused.returncode
+    assert "error: config.toml:" in refused.stderr
+    assert told in refused.stderr
+    assert "next: " in refused.stderr
+    assert [(0,)] == world.sql("SELECT count(*) FROM batchd_batch")
+
+
+def test_check_config_tells_all_problems_at_once(world: World) -> None:
+    """Three mistakes in one task are three problems, each at its line."""
+    world.write_config(key='["idd"]', prompt='"{{ texts }}"', pending='"IS IT"')
+
+    checked = world.run("check-config", "--json")
+
+    document = json.loads(checked.stdout)
+    problems = [one["sentence"] for one in document["remarks"] if one["level"] == "problem"]
+    assert 10 == checked.returncode
+    assert 3 == len(problems)
+    assert all(sentence.startswith("config.toml:") for sentence in problems)
+
+
+def test_two_tasks_that_write_one_column_are_refused(world: World) -> None:
+    """The second task is named with its line."""
+    world.write_config(_OTHER_TASK)
+
+    refused = world.run("submit")
+
+    assert 10 == refused.returncode
+    assert "task people writes column level of table people too" in refused.stderr
+
+
+def test_a_missing_database_is_named(empty: World) -> None:
+    """`submit` ends with 11, shows the path, and says how to create it."""
+    refused = empty.run("submit", "--json")
+
+    document = json.loads(refused.stdout)
+    assert 11 == refused.returncode
+    assert f"there is no SQLite database at {empty.folder / 'people.db'}" == document["error"]["message"]
+    assert "batchd db upgrade" in document["error"]["next_command"]
+
+
+def test_a_database_without_a_ledger_is_told_to_be_upgraded(empty: World) -> None:
+    """`status` ends with 11 and names the command."""
+    empty.make_table(1)
+
+    refused = empty.run("status")
+
+    assert 11 == refused.returncode
+    assert "error: this database has no batchd ledger yet" in refused.stderr
+    assert "next: batchd db upgrade" in refused.stderr
+
+
+def test_a_missing_config_is_told_with_the_places_looked_at(empty: World) -> None:
+    """Without a config the command ends with 10 and names ./config.toml."""
+    empty.config.unlink()
+
+    refused = empty.run("status")
+
+    assert 10 == refused.returncode
+    assert str(empty.config) in refused.stderr
+    assert "next: batchd init" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "cancel", "resolve"])
+def test_a_batch_id_that_nobody_knows_is_wrong_usage(world: World, command: str) -> None:
+    """The id is named, and the command that lists those that are known."""
+    refused = world.run(command, "batch_nobody")
+
+    assert 2 == refused.returncode
+    assert "'batch_nobody'" in refused.stderr
+    assert "next: batchd " in refused.stderr
+
+
+def test_a_vendor_that_is_not_there_keeps_the_batch_for_later(world: World) -> None:
+    """`submit` ends with 12; the batch stays built and is sent by the next pass."""
+    world.write_config(_REMOTE.format(url="http://127.0.0.1:9/v1"), vendor='"remote"')
+
+    refused = world.run("submit", "--batch-size", "25", "--json", TEST_VENDOR_KEY="any")
+
+    assert 12 == refused.returncode
+    assert "error: vendor remote could not be reached" in refused.stderr
+    assert ["built"] == [one["state"] for one in json.loads(refused.stdout)["batches"]]
+    assert [("built",)] == world.sql("SELECT state FROM batchd_batch")
+
+
+def test_a_key_that_the_vendor_refuses_is_told_and_nothing_is_sent(world: World) -> None:
+    """`submit` ends with 4 and names the vendor; with the right key the same batch goes out."""
+    with world.start("sandbox", "--state", "strict.db", "--api-key", "right", "--json") as vendor:
+        assert vendor.stdout is not None
+        url = json.loads(vendor.stdout.readline())["url"]
+        world.write_config(_REMOTE.format(url=url), vendor='"remote"')
+
+        refused = world.run("submit", "--batch-size", "25", TEST_VENDOR_KEY="wrong")
+        world.sql("UPDATE batchd_batch SET not_before = NULL")
+        sent = world.run("submit", "--json", TEST_VENDOR_KEY="right")
+        vendor.send_signal(signal.SIGINT)
+        vendor.communicate(timeout=30)
+
+    assert 4 == refused.returncode
+    assert "error: vendor remote refused the key" in refused.stderr
+    assert "wrong" not in refused.stderr + refused.stdout
+    assert 0 == sent.returncode, sent.stderr
+    assert [("submitted", 25)] == world.sql("SELECT state, requests FROM batchd_batch")
+    assert 0 == vendor.returncode
+
+
+def test_a_key_that_is_not_set_is_a_config_error(world: World) -> None:
+    """The environment variable is named with its line."""
+    world.write_config(_REMOTE.format(url="http://127.0.0.1:9/v1"), vendor='"remote"')
+
+    refused = world.run("submit")
+
+    assert 10 == refused.returncode
+    assert "the environment variable TEST_VENDOR_KEY is not set" in refused.stderr
+    assert [(0,)] == world.sql("SELECT count(*) FROM batchd_batch")
+
+
+def test_a_request_larger_than_a_file_may_be_fails_by_its_key(world: World) -> None:
+    """The row is set aside with its reason, the others go out, and `submit` ends with 3."""
+    world.sql("UPDATE people SET text = ? WHERE id = 7", "x" * 20_000)
+    world.write_config(batch_duration='"0s"\nmax_bytes = 15_000', batch_size="25")
+
+    submitted = world.run("submit", "--json")
+    failures = world.run_json("failures")["failures"]
+
+    assert 3 == submitted.returncode
+    assert 24 == sum(one["requests"] for one in json.loads(submitted.stdout)["batches"])
+    assert [("7", "too_large")] == [(one["key"], one["outcome"]) for one in failures]
+
+
+def test_rows_that_stay_pending_are_paid_for_once_and_become_a_finding(world: World) -> None:
+    """Nothing written appears in `pending`: a warning first, then the finding, and never a second bill."""
+    world.write_config(on_success='{ note = "done" }', batch_size="25")
+
+    checked = world.run_json("check-config")
+    first = world.run("run", "--until-idle")
+    second = world.run("submit")
+    status = world.run_json("status")
+
+    warnings = [one["sentence"] for one in checked["remarks"] if one["level"] == "warning"]
+    assert "the task writes no column that this condition names" in " ".join(warnings)
+    assert 3 == first.returncode, first.stderr
+    assert 0 == second.returncode
+    assert [("pending-not-cleared", "task people")] == [
+        (one["kind"], one["subject"]) for one in status["findings"]
+    ]
+    assert [(1, 25)] == world.sql("SELECT count(*), sum(applied) FROM batchd_batch")
+
+
+def test_a_task_whose_key_changed_while_batches_are_open_is_not_claimed_for(world: World) -> None:
+    """The open batch is still applied; new rows wait, a finding says why, and `submit` ends with 3."""
+    world.run_json("submit", "--batch-size", "5")
+    world.sql("INSERT INTO people (text) VALUES ('one more')")
+    world.write_config(key='["id", "text"]')
+
+    refused = world.run("submit", "--json")
+    number = str(world.sql("SELECT min(id) FROM batchd_batch")[0][0])
+    checked = world.run("check", number)
+
+    assert 3 == refused.returncode
+    assert "batchd status" in json.loads(refused.stdout)["notes"][0]["sentence"]
+    assert [("task-moved",)] == world.sql("SELECT kind FROM batchd_finding WHERE closed_at IS NULL")
+    assert 0 == checked.returncode, checked.stderr
+
+
+def test_a_renamed_task_keeps_its_rows(world: World) -> None:
+    """With `formerly` the rows in work stay in work under the new name, and are not sent again."""
+    world.run_json("submit", "--batch-size", "25")
+    renamed = world.config.read_text(encoding="utf-8").replace("tasks.people", "tasks.candidates")
+    world.config.write_text(
+        renamed.replace("batch_size =", 'formerly = "people"\nbatch_size ='), encoding="utf-8"
+    )
+
+    again = world.run_json("submit")
+
+    assert [] == again["batches"]
+    assert "every pending row of table people is in work" in again["notes"][0]["sentence"]
+    assert [("candidates",)] == world.sql("SELECT name FROM batchd_task")
+
+
+def test_a_vendor_account_that_changed_while_batches_are_open_becomes_a_finding(world: World) -> None:
+    """`check` ends with 5 and touches nothing; the finding names the account."""
+    batch = world.run_json("submit", "--batch-size", "25")["batches"][0]
+    world.write_config(batch_duration='"0s"', state='"elsewhere.db"')
+
+    checked = world.run("check", batch["vendor_batch_id"])
+
+    assert 5 == checked.returncode
+    assert [("account-moved", "vendor local")] == world.sql(
+        "SELECT kind, subject FROM batchd_finding WHERE closed_at IS NULL"
+    )
+    assert [(0,)] == world.sql("SELECT count(*) FROM people WHERE full_name IS NOT NULL")

@@ -1,0 +1,105 @@
+"""Setting up: init, check-config, db, config-schema."""
+
+import json
+import shutil
+
+from tests.acceptance.cli_world import CONFIG, World
+
+_PEOPLE = """
+CREATE TABLE people (
+    code TEXT PRIMARY KEY, created_at TEXT DEFAULT CURRENT_TIMESTAMP, text TEXT, "Full Name" VARCHAR(40),
+    years REAL, processed INTEGER NOT NULL DEFAULT 0
+)
+"""
+
+
+def test_init_writes_a_config_that_checks_and_runs(empty: World) -> None:
+    """Key, text, marker and fields are found; check-config passes; every row is filled."""
+    empty.config.unlink()
+    empty.make_table(0, _PEOPLE)
+    empty.sql("INSERT INTO people (code, text) VALUES ('a/1', 'A plumber, twelve years'), ('b 2', 'A cook')")
+
+    written = empty.run_json("init", "--url", "sqlite:///people.db", "--table", "people")
+    checked = empty.run_json("check-config")
+    upgraded = empty.run("db", "upgrade")
+    empty.config.write_text(
+        empty.config.read_text(encoding="utf-8").replace('"5s"', '"0s"'), encoding="utf-8"
+    )
+    ran = empty.run("run", "--until-idle")
+
+    assert str(empty.config) == written["config"]
+    assert {"people": "<text>A plumber, twelve years</text>"} == checked["prompts"]
+    assert 0 == upgraded.returncode
+    assert 0 == ran.returncode, ran.stderr
+    assert [("a/1", 1), ("b 2", 1)] == empty.sql("SELECT code, processed FROM people ORDER BY code")
+
+
+def test_init_never_overwrites(empty: World) -> None:
+    """A config that is there stays as it is."""
+    empty.make_table(1)
+
+    refused = empty.run("init", "--url", "sqlite:///people.db", "--table", "people")
+
+    assert 2 == refused.returncode
+    assert f"error: {empty.config} is there already" in refused.stderr
+    assert CONFIG in empty.config.read_text(encoding="utf-8")
+
+
+def test_init_says_what_is_missing(empty: World) -> None:
+    """A table without a primary key is told, with its columns."""
+    empty.make_table(0, "CREATE TABLE people (text TEXT, answer TEXT)")
+
+    refused = empty.run("init", "--url", "sqlite:///people.db", "--table", "people", "--out", "new.toml")
+
+    assert 10 == refused.returncode
+    assert "table 'people' has no primary key" in refused.stderr
+    assert "--key COLUMN, of: text, answer" in refused.stderr
+    assert not (empty.folder / "new.toml").exists()
+
+
+def test_upgrade_needs_the_database_only_and_can_run_again(empty: World) -> None:
+    """A config of one table is enough; the second run has nothing to do."""
+    empty.config.write_text('[database]\nurl = "sqlite:///people.db"\n', encoding="utf-8")
+
+    first = empty.run_json("db", "upgrade")
+    second = empty.run_json("db", "upgrade")
+
+    assert "001_ledger.sql" in first["ran"]
+    assert [] == second["ran"]
+    assert [(first["ledger_version"],)] == empty.sql("SELECT ledger_version FROM batchd_installation")
+
+
+def test_the_ddl_can_be_read_without_touching_anything(empty: World) -> None:
+    """`db upgrade --sql` prints the DDL; no database file appears."""
+    printed = empty.run("db", "upgrade", "--sql")
+
+    assert 0 == printed.returncode
+    assert "CREATE TABLE batchd_batch" in printed.stdout
+    assert not (empty.folder / "people.db").exists()
+
+
+def test_a_copied_database_is_refused_until_a_person_says_what_it_is(world: World) -> None:
+    """The copy gets an id of its own with `db adopt --copied`."""
+    shutil.copy(world.folder / "people.db", world.folder / "copy.db")
+    before = world.sql("SELECT installation_id FROM batchd_installation")
+    (world.folder / "people.db").rename(world.folder / "original.db")
+    (world.folder / "copy.db").rename(world.folder / "people.db")
+    world.sql("UPDATE batchd_installation SET bound_to = 'sqlite:/elsewhere.db'")
+
+    refused = world.run("status")
+    adopted = world.run_json("db", "adopt", "--copied")
+    accepted = world.run("status")
+
+    assert 11 == refused.returncode
+    assert "batchd db adopt" in refused.stderr
+    assert adopted["new_installation"]
+    assert 0 == accepted.returncode
+    assert before != world.sql("SELECT installation_id FROM batchd_installation")
+
+
+def test_the_config_schema_is_one_json_document(empty: World) -> None:
+    """An editor can read it, and it knows the tasks."""
+    printed = empty.run("config-schema")
+
+    assert 0 == printed.returncode
+    assert "tasks" in json.loads(printed.stdout)["properties"]

@@ -1,0 +1,78 @@
+"""What init guesses from a table's columns."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from batchd.app.guessing import guess
+from batchd.core.schema import ColumnInfo
+from batchd.errors import ConfigError
+from batchd.store.profile import TableProfile
+
+_ID = {"id": ColumnInfo("integer", nullable=False)}
+_TEXT = {"body": ColumnInfo("text")}
+_ANSWER = {"FullName": ColumnInfo("text", 40)}
+
+
+def seen(columns: Mapping[str, ColumnInfo], *, full: frozenset[str] = frozenset()) -> TableProfile:
+    return TableProfile(
+        ("id",) if "id" in columns else (),
+        columns,
+        {name: name for name in columns},
+        {name: 500 if name == "body" else 5 for name in columns},
+        frozenset(columns) - full,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "expected"),
+    [
+        ("ProcessedAt", ColumnInfo("time"), "ProcessedAt"),
+        ("last_processed", ColumnInfo("text"), "last_processed"),
+        ("processed", ColumnInfo("boolean", nullable=False), "processed"),
+        ("scored_at", ColumnInfo("time"), "scored_at"),
+        ("created_at", ColumnInfo("time"), None),
+        ("scored_at", ColumnInfo("time", nullable=False), None),
+        ("format", ColumnInfo("text"), None),
+    ],
+)
+def test_a_column_that_marks_done_rows_is_found(name: str, column: ColumnInfo, expected: str | None) -> None:
+    """A time or flag named for the work is the marker; when a row was created says nothing."""
+    found = guess("people", seen({**_ID, **_TEXT, **_ANSWER, name: column}), ())
+
+    assert expected == found.marker
+
+
+def test_columns_that_are_filled_everywhere_are_left_alone() -> None:
+    """Init never proposes to write over values that are there."""
+    columns = {**_ID, **_TEXT, **_ANSWER, "email": ColumnInfo("text")}
+
+    found = guess("people", seen(columns, full=frozenset({"email"})), ())
+
+    assert ["FullName"] == [one.column for one in found.answers]
+    assert ("email",) == found.left_alone
+
+
+def test_fields_are_named_in_snake_case_and_differ() -> None:
+    """Two columns whose names fold to one get two fields."""
+    columns = {**_ID, **_TEXT, "FullName": ColumnInfo("text"), "full name": ColumnInfo("text")}
+
+    found = guess("people", seen(columns), ())
+
+    assert ["full_name", "full_name_"] == [one.name for one in found.answers]
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({**_TEXT, **_ANSWER}, "no primary key"),
+        ({**_ID, "n": ColumnInfo("integer")}, "no text column to read"),
+        ({**_ID, **_TEXT}, "no empty column that an answer could be written to"),
+    ],
+)
+def test_what_a_table_lacks_is_told(columns: Mapping[str, ColumnInfo], told: str) -> None:
+    """Without a key, a text or a column to write there is no task."""
+    with pytest.raises(ConfigError, match=told) as refused:
+        guess("people", seen(columns), ())
+
+    assert refused.value.next_command

@@ -1,0 +1,149 @@
+"""The documentation, held to the code: what is there is documented, what is documented is there."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+import typer.main
+
+from batchd import events
+from batchd.cli.main import app
+from batchd.core.findings import KINDS
+from batchd.core.outcomes import Outcome
+from batchd.core.states import BatchState
+from scripts import reference_docs
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "tests" / "README.md", *sorted(DOCS.rglob("*.md"))]
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^\s*```.*?^\s*```", re.MULTILINE | re.DOTALL)
+SHELL = re.compile(r"^\s*```sh\n(.*?)^\s*```", re.MULTILINE | re.DOTALL)
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def documented(text: str) -> set[str]:
+    """Names in the first cell of each line of the page's tables."""
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def section(text: str, name: str) -> str:
+    """The part of a page under the heading that begins with a name."""
+    return re.split(r"^#{2,3} ", text.partition(f"### `{name}`")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def sql() -> str:
+    scripts = sorted((ROOT / "sql" / "sqlite").glob("*.sql"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in scripts)
+    return re.sub(r"--.*", "", text)
+
+
+def tables() -> dict[str, set[str]]:
+    found = re.findall(r"CREATE TABLE IF NOT EXISTS (\w+) \((.*?)\n\)", sql(), re.DOTALL)
+    return {name: set(re.findall(r"^    ([a-z]\w*) ", body, re.MULTILINE)) for name, body in found}
+
+
+def views() -> dict[str, set[str]]:
+    found = re.findall(r"CREATE VIEW (\w+) AS\nSELECT(.*?)\nFROM batchd_\w+ \w+(?:\n|;)", sql(), re.DOTALL)
+    return {name: _view_columns(body) for name, body in found}
+
+
+def _view_columns(body: str) -> set[str]:
+    named = set(re.findall(r" AS ([a-z]\w*)(?:,|\s*$)", body, re.MULTILINE))
+    plain = re.fullmatch(r"[\w\s.,]+", body)
+    return named | (
+        {part.strip().rpartition(".")[2] for part in re.sub(r"\w+\.\w+ AS \w+", "", body).split(",")}
+        if plain
+        else set()
+    ) - {""}
+
+
+def test_reference_tables_are_as_the_code_tells() -> None:
+    """Config keys, outcomes, findings and states in docs/reference are what scripts/docs would write."""
+    stale = {name.partition("#")[0] for name in reference_docs.TABLES}
+    stale = {name for name in stale if page(f"reference/{name}") != reference_docs.renewed(name)}
+
+    assert set() == stale, "run scripts/docs"
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("outcomes.md", {one.value for one in Outcome}),
+        ("findings.md", set(KINDS)),
+        ("states.md", {one.value for one in BatchState} - {"closed", "failed", "abandoned"}),
+    ],
+)
+def test_each_name_has_its_line(name: str, names: set[str]) -> None:
+    """Every outcome, finding and state that a row or batch can be in has a line of its own."""
+    missing = names - documented(page(f"reference/{name}"))
+
+    assert set() == missing
+
+
+def test_each_table_and_column_of_the_ledger_is_documented() -> None:
+    """The page of status tables names each table and view with exactly the columns of the DDL."""
+    text = page("reference/status-tables.md")
+    expected = tables() | views()
+    told = {name: documented(section(text, name)) for name in expected}
+
+    assert len(expected) == 14
+    assert expected == told
+
+
+def test_each_log_event_is_documented() -> None:
+    """The page of log events names each event that batchd logs, and no other."""
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "batchd").rglob("*.py"))
+    logged = {value for name, value in vars(events).items() if name.isupper() and f"events.{name}" in code}
+
+    assert logged == documented(page("reference/log-events.md"))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    """Every relative link of a page leads to a file of the repository."""
+    text = FENCE.sub("", path.read_text(encoding="utf-8"))
+    targets = [link.partition("#")[0] for link in LINK.findall(text) if "://" not in link]
+    broken = [target for target in targets if target and not (path.parent / target).exists()]
+
+    assert broken == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_in_examples_exist(path: Path) -> None:
+    """Each batchd command in a page's shell examples is one, with options that it has."""
+    lines = "".join(SHELL.findall(path.read_text(encoding="utf-8"))).splitlines()
+    called = [line.strip().split("#")[0].split() for line in lines]
+    wrong = [" ".join(words) for words in called if not _is_command(words)]
+
+    assert wrong == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    """docs/README.md leads to every page."""
+    linked = {(DOCS / link).resolve() for link in LINK.findall(page("README.md"))}
+    lost = [str(one.relative_to(DOCS)) for one in DOCS.rglob("*.md") if one.resolve() not in linked]
+
+    assert lost == ["README.md"]
+
+
+def _is_command(words: list[str]) -> bool:
+    if not words or words[0] not in ("batchd", "./run_batch.sh"):
+        return True
+    if words[0] == "./run_batch.sh" and words[1:2] == ["test"]:
+        return True
+    command = typer.main.get_command(app)
+    context = click.Context(command)
+    rest = words[1:]
+    while rest and isinstance(command, click.Group):
+        found = command.get_command(context, rest[0])
+        if found is None:
+            break
+        command, rest = found, rest[1:]
+    known = {option for one in command.params for option in one.opts}
+    return len(rest) < len(words) - 1 and all(word in known for word in rest if word.startswith("--"))
