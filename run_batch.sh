@@ -42,6 +42,14 @@ choose_config() { # command line…
     export BATCHD_CONFIG="$ROOT/config.toml"
 }
 
+# The repository's config speaks of the demo's database; batchd itself can't know that the demo makes it.
+point_to_demo() {
+    local config="${BATCHD_CONFIG:-config.toml}"
+    if [[ "$config" -ef "$ROOT/config.toml" && ! -e "$ROOT/demo/candidates.db" && "${1:-}" != demo ]]; then
+        say "the repository's config.toml works on the demo's database, which is not there yet: ./run_batch.sh demo"
+    fi
+}
+
 source "$(own_folder)/scripts/_setup.sh"
 
 case "${1:-help}" in
@@ -50,6 +58,9 @@ case "${1:-help}" in
     *)
         ensure_venv run
         choose_config "$@"
+        point_to_demo "$@"
+        # So that the commands batchd tells people to run next are the ones they can run.
+        export BATCHD_CALLED_AS="$0"
         exec "$VENV/bin/batchd" "$@"
         ;;
 esac

@@ -141,9 +141,7 @@ class Daemon:
             scheduler.modify_job("run", next_run_time=_now())
             return scheduler
         for task, schedule in self._schedules.items():
-            scheduler.add_job(
-                self._guarded, trigger_of(schedule), args=[self._claim_pass, task], id=f"claim {task}"
-            )
+            scheduler.add_job(self._guarded, trigger_of(schedule), args=[self._claim_pass, task], id=f"claim {task}")
             if schedule.cron is None:
                 scheduler.modify_job(f"claim {task}", next_run_time=_now())
         scheduler.add_job(self._guarded, IntervalTrigger(seconds=pause), args=[self._work_pass], id="work")
@@ -183,9 +181,7 @@ class Daemon:
 
     def _bounded_work(self) -> None:
         if self._claims_due:
-            left = (
-                None if self._bounds.batches is None else self._bounds.batches - self._total["batches_built"]
-            )
+            left = None if self._bounds.batches is None else self._bounds.batches - self._total["batches_built"]
             self._claims_due = False
             self._pass(SENDING, self._scope, Orders(eager=True, batches=left))
         counts = self._pass(WORKING, self._scope, Orders())

@@ -103,9 +103,7 @@ class VendorBusyError(VendorError):
         retry_after: seconds the vendor asks to wait, where it said so.
     """
 
-    def __init__(
-        self, message: str, *, code: str = "", request_id: str = "", retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, code: str = "", request_id: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, code=code, request_id=request_id)
         self.retry_after = retry_after
 

@@ -9,17 +9,13 @@ import structlog
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def configure(
-    level: Literal["debug", "info", "warning", "error"], form: Literal["auto", "json", "console"]
-) -> None:
+def configure(level: Literal["debug", "info", "warning", "error"], form: Literal["auto", "json", "console"]) -> None:
     """Sets up structlog for this process. Only our own events are logged: libraries may quote row content."""
     # APScheduler reports each turn that was skipped because the last one still ran: that is by design here.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
     as_text = form == "console" or (form == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-        if as_text
-        else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if as_text else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[

@@ -76,9 +76,7 @@ def cancel(place: Workplace, reference: str) -> Done:
     account = _account(place, batch)
     account.vendor.cancel_batch(batch.vendor_batch_id or "")
     place.store.transact(lambda ledger: ledger.batches.note(batch, not_before=None))
-    return Done(
-        f"the vendor was asked to cancel batch {batch.id}; follow it with: batchd check {batch.id}", 1
-    )
+    return Done(f"the vendor was asked to cancel batch {batch.id}; follow it with: batchd check {batch.id}", 1)
 
 
 def resolve(place: Workplace, reference: str) -> Done:
@@ -139,15 +137,11 @@ def adopt(place: Workplace, reference: str, vendor_batch_id: str) -> Done:
     _check_held(batch)
     found = _account(place, batch).vendor.retrieve_batch(vendor_batch_id)
     if batch.position is not BatchState.SUBMITTING or not matches(batch, [found]):
-        raise UsageError(
-            f"{vendor_batch_id} was not made from batch {batch.id}: neither its file nor its uid fit"
-        )
+        raise UsageError(f"{vendor_batch_id} was not made from batch {batch.id}: neither its file nor its uid fit")
 
     def written(ledger: Ledger) -> None:
         freed = ledger.batches.resume(batch, "a person found it at the vendor")
-        ledger.batches.move(
-            freed, BatchState.SUBMITTED, f"named by a person as {found.id}", vendor_batch_id=found.id
-        )
+        ledger.batches.move(freed, BatchState.SUBMITTED, f"named by a person as {found.id}", vendor_batch_id=found.id)
         ledger.findings.close("unknown-submit", f"batch {batch.id}")
 
     place.store.transact(written)
@@ -163,9 +157,7 @@ def _mark_batch_seen(store: Store, batch: Batch) -> Done:
 
 def _mark_seen(place: Workplace, reference: str) -> Done:
     def written(ledger: Ledger) -> tuple[int, bool]:
-        forgotten = [
-            ledger.findings.close("stranger", f"vendor {name} batch {reference}") for name in place.accounts
-        ]
+        forgotten = [ledger.findings.close("stranger", f"vendor {name} batch {reference}") for name in place.accounts]
         return ledger.findings.close_all(f"task {reference}", REPORTS), any(forgotten)
 
     seen, forgotten = place.store.transact(written)
@@ -214,13 +206,8 @@ def _row_key(definition: TaskDefinition, text: str) -> RowKey:
     """A key as people write it: its parts with commas where it has several."""
     parts = [part.strip() for part in text.split(",")] if len(definition.key) > 1 else [text]
     try:
-        values = [
-            int(part) if one.kind == "integer" else part
-            for one, part in zip(definition.key, parts, strict=True)
-        ]
+        values = [int(part) if one.kind == "integer" else part for one, part in zip(definition.key, parts, strict=True)]
         return KeyCodec(definition.key).encode(values)
     except (ValueError, UnusableKeyError) as error:
         names = ", ".join(definition.key_columns)
-        raise UsageError(
-            f"{text!r} is not a key of task {definition.name}; it is made of: {names}"
-        ) from error
+        raise UsageError(f"{text!r} is not a key of task {definition.name}; it is made of: {names}") from error

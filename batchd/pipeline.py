@@ -1,4 +1,4 @@
-"""The way of a row, on one screen. Every stage finds its work by state in the ledger, so a restart is just the next pass.
+"""The way of a row, on one screen. Every stage finds its work in the ledger, so a restart is just the next pass.
 
     stage     batch: takes → leaves          what happens
     recover   submitting → submitted, held   settles by looking what nobody knows

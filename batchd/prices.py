@@ -88,8 +88,7 @@ def _rates_of_package(model: str) -> tuple[_Rates, ...]:
         return ()
     thresholds = {-1}.union(*(_thresholds(price) for price in _three_prices(batch)))
     rates = [
-        _rates_above(above, _three_prices(batch), _three_prices(standard))
-        for above in sorted(thresholds, reverse=True)
+        _rates_above(above, _three_prices(batch), _three_prices(standard)) for above in sorted(thresholds, reverse=True)
     ]
     return tuple(rate for rate in rates if rate) if all(rates) else ()
 

@@ -93,9 +93,7 @@ def start_or_join(
             _control(url, "PUT", "faults", faults)
     except OSError as error:
         users.close()
-        raise SandboxStartError(
-            f"The sandbox for {state} does not answer: {error}\n{_log_tail(state)}"
-        ) from error
+        raise SandboxStartError(f"The sandbox for {state} does not answer: {error}\n{_log_tail(state)}") from error
     except BaseException:
         users.close()
         raise

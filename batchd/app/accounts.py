@@ -14,19 +14,9 @@ from batchd.vendors.connection import OPENAI_URL, Connection
 SANDBOX_KEY = "sandbox-key"
 
 
-def connect_accounts(config: Config, stack: contextlib.ExitStack, only: str | None) -> dict[str, Account]:
-    """Every account, or those that one task uses; ``stack`` lets go of sandboxes at the end."""
-    wanted = set(config.vendors) if only is None else {config.tasks[only].vendor}
-    return connect_named(config, stack, wanted)
-
-
 def connect_named(config: Config, stack: contextlib.ExitStack, names: Collection[str]) -> dict[str, Account]:
-    """The accounts of these names; one that is not configured is left out."""
-    return {
-        name: _account(config, name, vendor, stack)
-        for name, vendor in config.vendors.items()
-        if name in names
-    }
+    """The accounts of these names; one that is not configured is left out. ``stack`` lets go of them."""
+    return {name: _account(config, name, vendor, stack) for name, vendor in config.vendors.items() if name in names}
 
 
 def _account(config: Config, name: str, vendor: VendorConfig, stack: contextlib.ExitStack) -> Account:

@@ -72,9 +72,7 @@ def config_problems(error: ConfigError) -> Report:
     """The report on a config that could not be loaded at all."""
     if not isinstance(error, ConfigProblemsError):
         return Report([_problem("config", error)])
-    return Report(
-        [Remark("problem", "config", line, error.next_command, error.exit_code) for line in error.problems]
-    )
+    return Report([Remark("problem", "config", line, error.next_command, error.exit_code) for line in error.problems])
 
 
 def _problem(subject: str, error: BatchdError) -> Remark:
@@ -144,15 +142,11 @@ def _look_at_rows(config: Config, database: Database, definition: TaskDefinition
     if not kept_unique:
         report.remarks.append(_not_kept_unique(definition))
     if unusable:
-        sentence = (
-            f"{unusable} of the first rows have a key that is NULL or of the wrong type; they are passed over"
-        )
+        sentence = f"{unusable} of the first rows have a key that is NULL or of the wrong type; they are passed over"
         report.remarks.append(Remark("warning", subject, sentence, "name another key, or mend these rows"))
     if row is None:
         report.remarks.append(
-            Remark(
-                "warning", subject, f"table {definition.full_table} has no rows, so no prompt was rendered"
-            )
+            Remark("warning", subject, f"table {definition.full_table} has no rows, so no prompt was rendered")
         )
         return
     _render(config, definition, row, report)

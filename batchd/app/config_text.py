@@ -79,9 +79,7 @@ def _on_success(found: Guess) -> list[str]:
         return []
     values = {"integer": "1", "boolean": "true"}
     value = values.get(found.marker_kind, '{ now = "utc" }')
-    return [
-        f"on_success = {{ {_key(found.marker)} = {value} }}   # written beside the answer: the row is done"
-    ]
+    return [f"on_success = {{ {_key(found.marker)} = {value} }}   # written beside the answer: the row is done"]
 
 
 def _fields(task: str, found: Guess) -> list[str]:

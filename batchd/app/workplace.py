@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from batchd.app.accounts import connect_accounts
+from batchd.app.accounts import connect_named
 from batchd.app.owner import is_provably_dead, this_owner
 from batchd.app.resolve import resolve_tasks
 from batchd.config import Config, find_config, load_config
@@ -44,17 +44,21 @@ def store_of(database: Database) -> SqlStore:
 
 
 @contextlib.contextmanager
-def open_workplace(
-    config: Config, *, task: str | None = None, progress: Progress | None = None
-) -> Iterator[Workplace]:
+def open_workplace(config: Config, *, task: str | None = None, progress: Progress | None = None) -> Iterator[Workplace]:
     """Everything the stages need, for all tasks or one; lets go of it at the end."""
     with contextlib.ExitStack() as stack:
         database = database_of(config)
         store = store_of(database)
         stack.callback(store.dispose)
         tasks = resolve_tasks(config, database, task)
-        accounts = connect_accounts(config, stack, task)
+        accounts = connect_named(config, stack, _vendors_needed(store, tasks))
         yield workplace(config, store, tasks, accounts, progress or NoProgress())
+
+
+def _vendors_needed(store: SqlStore, tasks: Mapping[str, ConfiguredTask]) -> set[str]:
+    """Vendors of the tasks and of open batches: one that nobody uses need not have its key here."""
+    open_there = store.read(lambda ledger: ledger.batches.open_accounts())
+    return {task.definition.vendor for task in tasks.values()} | open_there
 
 
 def workplace(
@@ -77,6 +81,7 @@ def workplace(
         lease_seconds=config.daemon.lease,
         check_interval=config.daemon.check_interval,
         sweep_interval=config.daemon.sweep_interval,
+        configured=frozenset(config.tasks),
     )
 
 

@@ -86,13 +86,13 @@ def _code_of(call: Call, command: Callable[[Call], int]) -> int:
         # Whoever read our output has seen enough; nothing more can be said to them.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.DONE
-    except Exception as error:  # noqa: BLE001 - the last border: foreign words are not shown
+    except Exception as error:  # noqa: BLE001 - the last border
         report(_internal(error), as_json=call.as_json)
         return exit_codes.INTERNAL
 
 
 def report(error: BatchdError, *, as_json: bool) -> None:
-    """Says what is wrong and what to do: in words on stderr, and with ``--json`` as the document on stdout."""
+    """Says what is wrong and what to do: in words on stderr, with ``--json`` also as a document on stdout."""
     complain(f"error: {error}")
     complain(f"next: {_next_of(error)}")
     if as_json:

@@ -146,9 +146,7 @@ def _remove(path: Path) -> None:
 
 def _rows_digest(database: sqlite3.Connection) -> str:
     """What the demo put in, before any batch: batchd does not change it."""
-    return _digest(
-        [*_shape(database), *_texts(database, "SELECT userid, Resume FROM aicandidate ORDER BY 1")]
-    )
+    return _digest([*_shape(database), *_texts(database, "SELECT userid, Resume FROM aicandidate ORDER BY 1")])
 
 
 def _results_digest(database: sqlite3.Connection) -> str:

@@ -70,9 +70,7 @@ def show_money(console: Console, tasks: Sequence[Facts], model: str) -> None:
     """Tokens, and what they would have cost with a vendor that takes money."""
     asked, said = (sum(task[name] for task in tasks) for name in ("input_tokens", "output_tokens"))
     cost = sum(task["cost_usd"] for task in tasks)
-    console.print(
-        f" Tokens: {asked:,} in, {said:,} out; with {model} at OpenAI's batch price {dollars(cost)}."
-    )
+    console.print(f" Tokens: {asked:,} in, {said:,} out; with {model} at OpenAI's batch price {dollars(cost)}.")
     console.print(" Paid: nothing. The sandbox is free: it makes its answers up from the text.")
 
 

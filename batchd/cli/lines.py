@@ -1,7 +1,15 @@
 """Plain lines: what was asked for on stdout, what went wrong on stderr."""
 
+import os
+import re
 import sys
+from collections.abc import Mapping
 from typing import TextIO
+
+_COMMAND = re.compile(
+    r"(?<![\w./-])batchd (submit|check|run|status|batches|show|failures|retry|pause|resume|cancel|resolve"
+    r"|init|check-config|config-schema|sandbox|demo|db)\b"
+)
 
 
 def say(line: str = "") -> None:
@@ -14,7 +22,14 @@ def complain(line: str) -> None:
     _write(sys.stderr, line)
 
 
+def as_called(line: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The line with its commands as this reader can type them: ``./run_batch.sh status`` for ``batchd status``."""
+    called_as = environ.get("BATCHD_CALLED_AS")
+    return _COMMAND.sub(lambda found: f"{called_as} {found[1]}", line) if called_as else line
+
+
 def _write(stream: TextIO, line: str) -> None:
+    line = as_called(line)
     # A character that the terminal can't show is escaped; it must not end the command.
     encoding = stream.encoding or "utf-8"
     stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")

@@ -25,7 +25,7 @@ def batches(call: Call, *, only_open: bool, limit: int) -> int:
         say("There is no open batch." if only_open else "There is no batch yet. Next: batchd submit")
         return exit_codes.DONE
     say_table(
-        ("batch", "task", "state", "rows", "outcomes", "cost", "created", "vendor id"),
+        ("batch", "task", "state", "rows", "outcomes", "cost", "vendor id"),
         [
             (
                 one["batch"],
@@ -34,7 +34,6 @@ def batches(call: Call, *, only_open: bool, limit: int) -> int:
                 one["requests"],
                 outcome_words(one["outcomes"]),
                 dollars(one["cost_usd"]),
-                one["created_at"],
                 one["vendor_batch_id"],
             )
             for one in found

@@ -26,9 +26,7 @@ VerboseOption = Annotated[
 ]
 BatchSizeOption = Annotated[
     int | None,
-    typer.Option(
-        "--batch-size", min=1, metavar="N", help="Rows a batch at most, this time.", show_default=False
-    ),
+    typer.Option("--batch-size", min=1, metavar="N", help="Rows a batch at most, this time.", show_default=False),
 ]
 NumBatchesOption = Annotated[
     int | None,

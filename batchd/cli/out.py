@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -26,7 +25,7 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Prints rows under headings: a table that fits the terminal, or lines that a program can cut up."""
     texts = [[shown(value) for value in row] for row in rows]
     if sys.stdout.isatty():
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in texts:
@@ -40,9 +39,7 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines in which the columns stand below each other."""
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def shown(value: Any) -> str:

@@ -33,9 +33,7 @@ def opened_ledger(call: Call) -> Iterator[Desk]:
     quiet_logs(config, call)
     if call.task is not None and call.task not in config.tasks:
         known = ", ".join(config.tasks) or "none"
-        raise UsageError(
-            f"there is no task {call.task!r} in {config.path}", next_command=f"tasks here: {known}"
-        )
+        raise UsageError(f"there is no task {call.task!r} in {config.path}", next_command=f"tasks here: {known}")
     database = database_of(config)
     store = store_of(database)
     try:
@@ -56,9 +54,7 @@ def opened_workplace(call: Call, config: Config, stop: Stop) -> Iterator[tuple[W
 
 
 @contextlib.contextmanager
-def workplace_for(
-    call: Call, desk: Desk, account: str | None, stop: Stop | None = None
-) -> Iterator[Workplace]:
+def workplace_for(call: Call, desk: Desk, account: str | None, stop: Stop | None = None) -> Iterator[Workplace]:
     """A workplace for a batch that exists already: its own account and definition, no configured task."""
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(TerminalProgress(shown=call.is_watched))

@@ -38,6 +38,8 @@ def run(call: Call, options: RunOptions) -> int:
         place = _paced(with_batch_size(whole, options.batch_size), interval)
         plan = _plan(desk.config, place, call, options)
         before = _failures(desk, call)
+        if call.is_watched:
+            progress.whole(*_whole(ask(desk.database, lambda connection: task_facts(connection, call.task))))
         total = Daemon(place, plan, stop, _reporter(call, desk, progress)).run()
         tasks = ask(desk.database, lambda connection: task_facts(connection, call.task))
         left = _failures(desk, call) - before
@@ -61,9 +63,7 @@ def _paced(place: Workplace, interval: float | None) -> Workplace:
 
 
 def _plan(config: Config, place: Workplace, call: Call, options: RunOptions) -> Plan:
-    schedules = {
-        name: Schedule(every=config.tasks[name].every, cron=config.tasks[name].cron) for name in place.tasks
-    }
+    schedules = {name: Schedule(every=config.tasks[name].every, cron=config.tasks[name].cron) for name in place.tasks}
     return Plan(schedules, Scope(task=call.task), Bounds(options.until_idle, options.num_batches))
 
 

@@ -33,9 +33,7 @@ def serve(call: Call, *, state: Path, batch_duration: str, **settings: Any) -> i
         if call.as_json:
             # The server's own line is for people; the document is told beside it.
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
-            threading.Thread(
-                target=_tell_address, args=(state.resolve(), sys.__stdout__), daemon=True
-            ).start()
+            threading.Thread(target=_tell_address, args=(state.resolve(), sys.__stdout__), daemon=True).start()
         try:
             serve_until_stopped(SandboxSettings(state=state, batch_duration=seconds, **settings))
         except (AlreadyServedError, ValueError, OSError) as error:

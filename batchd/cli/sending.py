@@ -87,9 +87,7 @@ def _causes(counts: Counts, notes: Sequence[dict[str, Any]]) -> set[int]:
     return causes
 
 
-def _notes(
-    desk: Desk, place: Workplace, counts: Counts, batches: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _notes(desk: Desk, place: Workplace, counts: Counts, batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Why nothing was built for a task, one sentence each."""
     known = {one["task"]: one for one in ask(desk.database, task_facts)}
     built = {one["task"] for one in batches}
@@ -106,9 +104,7 @@ def _why_nothing(desk: Desk, task: ConfiguredTask, facts: dict[str, Any], counts
     if facts.get("paused"):
         return _note(f"Task {name} is paused ({facts['pause_reason']}). Next: batchd resume {name}")
     if counts["tasks_blocked"] and len(counts.numbers) == 1:
-        return _note(
-            f"Nothing was claimed for {name}: it waits for a person. Next: batchd status", needs_person=True
-        )
+        return _note(f"Nothing was claimed for {name}: it waits for a person. Next: batchd status", needs_person=True)
     if _is_empty(desk, task):
         return _note(f"{start}table {table} has no rows.")
     gates = {state: number for state, number in facts.get("rows", {}).items() if number}
@@ -129,16 +125,11 @@ def _is_empty(desk: Desk, task: ConfiguredTask) -> bool:
         return source.sample(definition) is None
 
 
-def _say(
-    batches: Sequence[dict[str, Any]], notes: Sequence[dict[str, Any]], counts: Counts, left: int
-) -> None:
+def _say(batches: Sequence[dict[str, Any]], notes: Sequence[dict[str, Any]], counts: Counts, left: int) -> None:
     if batches:
         say_table(
             ("batch", "task", "rows", "state", "vendor id"),
-            [
-                (one["batch"], one["task"], one["requests"], _state(one), one["vendor_batch_id"])
-                for one in batches
-            ],
+            [(one["batch"], one["task"], one["requests"], _state(one), one["vendor_batch_id"]) for one in batches],
         )
         say(
             f"{plural(counts['batches_submitted'], 'batch', 'batches')} sent, "

@@ -206,9 +206,7 @@ def _last(task: Facts) -> str:
 
 def _cost(task: Facts) -> str:
     unpriced = task["unpriced_requests"]
-    return dollars(task["cost_usd"]) + (
-        f" and {plural(unpriced, 'request')} without a known price" if unpriced else ""
-    )
+    return dollars(task["cost_usd"]) + (f" and {plural(unpriced, 'request')} without a known price" if unpriced else "")
 
 
 def _vendor(batch: Facts) -> str:

@@ -43,9 +43,7 @@ def _expectation(value: object) -> str:
     return f'expects a duration such as "30s", "10m", "2h" or "1d", or a number of seconds; got {got}'
 
 
-_JSON_SCHEMA = WithJsonSchema(
-    {"anyOf": [{"type": "string", "pattern": _PATTERN}, {"type": "number", "minimum": 0}]}
-)
+_JSON_SCHEMA = WithJsonSchema({"anyOf": [{"type": "string", "pattern": _PATTERN}, {"type": "number", "minimum": 0}]})
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0), _JSON_SCHEMA]
 """Seconds, more than none."""

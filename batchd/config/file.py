@@ -18,9 +18,7 @@ class ConfigFile(Table):
     database: DatabaseConfig = Field(description="Where the tasks' tables and batchd's own tables are.")
     vendors: dict[str, VendorConfig] = Field(default={}, description="Who runs the batches, by name.")
     daemon: DaemonConfig = written({}, "Pace and working folder.")
-    prices: dict[str, PriceConfig] = Field(
-        default={}, description="Prices that differ from the list, by model."
-    )
+    prices: dict[str, PriceConfig] = Field(default={}, description="Prices that differ from the list, by model.")
     log: LogConfig = written({}, "What is logged, and how.")
     tasks: dict[str, TaskConfig] = Field(default={}, description="The jobs, by name.")
 
@@ -51,8 +49,6 @@ def _model_at(table: KeyPath, kind: object) -> type[BaseModel] | None:
     if len(table) == 2 and table[0] == "vendors":  # noqa: PLR2004 - [vendors.NAME]
         return VENDOR_KINDS.get(str(kind))
     for pattern, model in _MODELS.items():
-        if len(pattern) == len(table) and all(
-            want in ("*", key) for want, key in zip(pattern, table, strict=True)
-        ):
+        if len(pattern) == len(table) and all(want in ("*", key) for want, key in zip(pattern, table, strict=True)):
             return model
     return None

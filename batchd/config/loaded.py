@@ -115,9 +115,7 @@ class Config:
         try:
             schema = json.loads(text)
         except json.JSONDecodeError as error:
-            raise ConfigError(
-                f"not valid JSON: {error.msg}", where=f"{file}:{error.lineno}:{error.colno}"
-            ) from error
+            raise ConfigError(f"not valid JSON: {error.msg}", where=f"{file}:{error.lineno}:{error.colno}") from error
         if not isinstance(schema, dict):
             raise ConfigError("a JSON Schema is an object in {braces}", where=f"{file}:1")
         return schema

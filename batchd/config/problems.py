@@ -24,9 +24,7 @@ class ConfigProblemsError(ConfigError):
     def __init__(self, file: Path, problems: Sequence[str]) -> None:
         listed = "\n".join(problems)
         many = f"{len(problems)} problems in {file}:\n{listed}"
-        super().__init__(
-            listed if len(problems) == 1 else many, next_command=f"mend {file}, then batchd check-config"
-        )
+        super().__init__(listed if len(problems) == 1 else many, next_command=f"mend {file}, then batchd check-config")
         self.problems = tuple(problems)
 
 

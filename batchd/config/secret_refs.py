@@ -16,9 +16,7 @@ class SecretRef(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    env: str | None = Field(
-        default=None, min_length=1, description="Environment variable that holds the secret."
-    )
+    env: str | None = Field(default=None, min_length=1, description="Environment variable that holds the secret.")
     file: str | None = Field(
         default=None, min_length=1, description="File that holds the secret, relative to the config's folder."
     )
@@ -88,7 +86,5 @@ def _from_file(path: Path, where: str) -> str:
             next_command=f"write the secret to {path}, readable by the user who runs batchd",
         ) from error
     if not secret:
-        raise ConfigError(
-            f"the secret file {path} is empty", where=where, next_command=f"write the secret to {path}"
-        )
+        raise ConfigError(f"the secret file {path} is empty", where=where, next_command=f"write the secret to {path}")
     return secret

@@ -53,9 +53,7 @@ def _problem(details: ErrorDetails, raw: Raw) -> Problem:
     if kind in _EXPECTED:
         return Problem(path, f"expects {_EXPECTED[kind]}{_got(path, details['input'])}")
     limit = _limit(kind, details.get("ctx", {}))
-    return Problem(
-        path, f"{limit}{_got(path, details['input'])}" if limit else "is not a value this key takes"
-    )
+    return Problem(path, f"{limit}{_got(path, details['input'])}" if limit else "is not a value this key takes")
 
 
 def _written_path(details: ErrorDetails, raw: Raw) -> KeyPath:

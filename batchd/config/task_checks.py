@@ -66,9 +66,7 @@ def _sizes(task: TaskConfig) -> Iterator[Problem]:
     if task.min_batch_size > task.batch_size:
         yield Problem(("min_batch_size",), f"is more than batch_size ({task.batch_size})")
     if task.min_batch_size > 1 and task.max_wait is None:
-        yield Problem(
-            ("min_batch_size",), 'needs max_wait, such as "1h", or the last few rows would wait for ever'
-        )
+        yield Problem(("min_batch_size",), 'needs max_wait, such as "1h", or the last few rows would wait for ever')
     if task.min_batch_size == 1 and task.max_wait is not None:
         yield Problem(("max_wait",), "has no effect without min_batch_size")
 

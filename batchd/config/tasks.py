@@ -89,16 +89,12 @@ class TaskConfig(Table):
     )
     endpoint: Endpoint = Field(default="/v1/chat/completions", description="API that answers the requests.")
     model: Name = Field(description="Model that answers.")
-    params: dict[str, Any] = Field(
-        default={}, description="Parameters of the request, passed through as they are."
-    )
+    params: dict[str, Any] = Field(default={}, description="Parameters of the request, passed through as they are.")
     system: str | None = Field(default=None, description="Instructions to the model, the same for every row.")
     prompt: Name | None = Field(default=None, description="Jinja2 template over the row's columns.")
     prompt_file: FilePath | None = Field(default=None, description="File that holds the prompt instead.")
     batch_size: Count = Field(default=200, description="Most rows of one batch.")
-    max_open_batches: Count = Field(
-        default=10, description="Most batches of this task that may be open at once."
-    )
+    max_open_batches: Count = Field(default=10, description="Most batches of this task that may be open at once.")
     min_batch_size: Count = Field(default=1, description="Fewest rows worth a batch; needs max_wait.")
     max_wait: Duration | None = Field(
         default=None, description="Longest time that rows wait for min_batch_size to be reached."

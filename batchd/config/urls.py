@@ -52,17 +52,11 @@ def _sqlite_path(place: str) -> str:
             'name a file: "sqlite:///batchd.db"'
         )
     if path.startswith("file:"):
-        raise ValueError(
-            'a SQLite database is named by a plain path: "sqlite:///batchd.db", not by a file: URI'
-        )
+        raise ValueError('a SQLite database is named by a plain path: "sqlite:///batchd.db", not by a file: URI')
     return path
 
 
 def _mask_odbc(option: re.Match[str]) -> str:
     """An ODBC connection string holds its own options, so all of it is masked if it has a password."""
     value = ";" + unquote_plus(option["value"])
-    return (
-        f"{option['name']}=***"
-        if re.search(r";\s*(pwd|password)\s*=\s*[^;\s]", value, re.IGNORECASE)
-        else option[0]
-    )
+    return f"{option['name']}=***" if re.search(r";\s*(pwd|password)\s*=\s*[^;\s]", value, re.IGNORECASE) else option[0]

@@ -22,9 +22,7 @@ class _Vendor(Table):
         default="hold",
         description="A submit that left no trace: hold it for a person, or fence it off and send it again.",
     )
-    submit_grace: DurationOrZero = written(
-        "15m", "How long an unclear submit may still turn up at the vendor."
-    )
+    submit_grace: DurationOrZero = written("15m", "How long an unclear submit may still turn up at the vendor.")
     timeout: Duration = written("600s", "Longest wait for an answer to an upload, a download or a listing.")
     create_timeout: Duration = written("60s", "Longest wait for an answer to the creation of a batch.")
 
@@ -35,9 +33,7 @@ class SandboxVendorConfig(_Vendor):
     kind: Literal["sandbox"] = Field(description="batchd's own local vendor.")
     # It answers at once or not at all: nobody need wait long to know what became of a create.
     create_timeout: Duration = written("5s", "Longest wait for an answer to the creation of a batch.")
-    submit_grace: DurationOrZero = written(
-        "6s", "How long an unclear submit may still turn up at the vendor."
-    )
+    submit_grace: DurationOrZero = written("6s", "How long an unclear submit may still turn up at the vendor.")
     state: FilePath = written("sandbox.db", "File of the sandbox's state, relative to the config's folder.")
     batch_duration: DurationOrZero = written("5s", "How long the sandbox takes over a batch.")
     token_limit: Count | None = Field(
@@ -55,9 +51,7 @@ class OpenAIVendorConfig(_Vendor):
 
     kind: Literal["openai"] = Field(description="OpenAI, or a server that speaks its Batch API.")
     api_key: SecretRef = Field(description="Where the API key is kept.")
-    base_url: HttpUrl | None = Field(
-        default=None, description="API root of a compatible server, with its /v1."
-    )
+    base_url: HttpUrl | None = Field(default=None, description="API root of a compatible server, with its /v1.")
     organization: Name | None = Field(default=None, description="OpenAI organization to bill.")
     project: Name | None = Field(default=None, description="OpenAI project to bill.")
     enqueued_tokens: dict[str, Count] = Field(

@@ -16,9 +16,7 @@ class FieldSpec(BaseModel):
 
     type: FieldType = Field(description="JSON type of the field.")
     description: str = Field(default="", description="What the model should put here; part of the schema.")
-    column: str | None = Field(
-        default=None, description="Column to write; without one the field is asked for only."
-    )
+    column: str | None = Field(default=None, description="Column to write; without one the field is asked for only.")
     nullable: bool = Field(default=False, description="The model may answer null.")
     enum: tuple[str | int | float, ...] | None = Field(default=None, description="The only values allowed.")
     items: ItemType | None = Field(default=None, description="Type of an array's items.")

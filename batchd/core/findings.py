@@ -27,9 +27,7 @@ KINDS: dict[str, FindingKind] = {
         "claiming is stopped",
         "batchd resolve {id}",
     ),
-    "batch-vanished": FindingKind(
-        "the vendor no longer knows a batch that was submitted", "batchd show {id}"
-    ),
+    "batch-vanished": FindingKind("the vendor no longer knows a batch that was submitted", "batchd show {id}"),
     "unknown-status": FindingKind(
         "the vendor reports a status batchd does not know; it stays open", "batchd show {id}"
     ),
@@ -38,16 +36,12 @@ KINDS: dict[str, FindingKind] = {
         "the vendor refused the whole batch for a reason that no single row explains", "batchd show {id}"
     ),
     "submit-refused": FindingKind("the vendor refuses to take this batch", "batchd show {id}"),
-    "short-results": FindingKind(
-        "the result files hold fewer lines than the vendor counted", "batchd resolve {id}"
-    ),
+    "short-results": FindingKind("the result files hold fewer lines than the vendor counted", "batchd resolve {id}"),
     "missing-lines": FindingKind(
         "result lines the vendor counted are in neither file; their rows are asked again, and paid for again",
         "batchd show {id}",
     ),
-    "strange-lines": FindingKind(
-        "result lines with ids that are not ours; they are kept", "batchd show {id}"
-    ),
+    "strange-lines": FindingKind("result lines with ids that are not ours; they are kept", "batchd show {id}"),
     "suspect-results": FindingKind(
         "more than half of the first rows are stale, gone or invalid; nothing was written",
         "batchd resolve {id}",
@@ -59,9 +53,7 @@ KINDS: dict[str, FindingKind] = {
         "rows are still pending after they were written; they are not sent again",
         "batchd failures --task {id}",
     ),
-    "billing-stop": FindingKind(
-        "the vendor's account is out of money; the task is paused", "batchd resume {id}"
-    ),
+    "billing-stop": FindingKind("the vendor's account is out of money; the task is paused", "batchd resume {id}"),
     "vendor-auth": FindingKind("the vendor refuses the key", "batchd check-config"),
     "task-moved": FindingKind(
         "table or key of a task changed while its rows are in work; claiming is stopped", "batchd status"

@@ -71,9 +71,7 @@ class FileAnswers:
         verdict = self._reader.verdict(read_line(lines[0]) or ResultLine(None))
         if len(lines) > 1:
             sentence = RULES[Outcome.CONFLICT].meaning
-            verdict = replace(
-                verdict, outcome=Outcome.CONFLICT, values={}, code="conflict", sentence=sentence
-            )
+            verdict = replace(verdict, outcome=Outcome.CONFLICT, values={}, code="conflict", sentence=sentence)
         return Judged(seq, verdict, tuple(_text(line) for line in lines))
 
 
@@ -86,9 +84,7 @@ class RefusedAnswers:
     """
 
     def __init__(self, refusal: Refusal, seqs: Sequence[int]) -> None:
-        self._codes = {
-            seq: refusal.lines[line] for line, seq in enumerate(sorted(seqs), 1) if line in refusal.lines
-        }
+        self._codes = {seq: refusal.lines[line] for line, seq in enumerate(sorted(seqs), 1) if line in refusal.lines}
 
     def judge(self, seqs: Sequence[int]) -> list[Judged]:
         """Named lines are rejected, their siblings were not sent."""

@@ -65,8 +65,7 @@ class KeyCodec:
         if self._single_integer:
             return (key.integer,)
         return tuple(
-            _DECODERS[column.kind](text)
-            for column, text in zip(self._columns, split_parts(key.text), strict=True)
+            _DECODERS[column.kind](text) for column, text in zip(self._columns, split_parts(key.text), strict=True)
         )
 
     def label(self, key: RowKey) -> str:

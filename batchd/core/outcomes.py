@@ -52,9 +52,7 @@ RULES: dict[Outcome, Rule] = {
         retried=True,
         keeps_result=True,
     ),
-    Outcome.GONE: Rule(
-        "the row vanished while the batch was open", paid=True, retried=False, keeps_result=True
-    ),
+    Outcome.GONE: Rule("the row vanished while the batch was open", paid=True, retried=False, keeps_result=True),
     Outcome.INVALID: Rule(
         "the answer is not what the schema or the columns ask for",
         paid=True,
@@ -97,12 +95,8 @@ RULES: dict[Outcome, Rule] = {
         keeps_result=True,
         next_step="mend the row, the prompt or params",
     ),
-    Outcome.ERRORED: Rule(
-        "the vendor failed to answer this time", paid=False, retried=True, keeps_result=True
-    ),
-    Outcome.EXPIRED: Rule(
-        "the vendor's window ended before it ran", paid=False, retried=True, keeps_result=False
-    ),
+    Outcome.ERRORED: Rule("the vendor failed to answer this time", paid=False, retried=True, keeps_result=True),
+    Outcome.EXPIRED: Rule("the vendor's window ended before it ran", paid=False, retried=True, keeps_result=False),
     Outcome.CANCELLED: Rule(
         "the batch was cancelled before it ran",
         paid=False,
@@ -116,9 +110,7 @@ RULES: dict[Outcome, Rule] = {
         retried=True,
         keeps_result=False,
     ),
-    Outcome.UNSENT: Rule(
-        "never run: its batch was refused or given up", paid=False, retried=True, keeps_result=False
-    ),
+    Outcome.UNSENT: Rule("never run: its batch was refused or given up", paid=False, retried=True, keeps_result=False),
     Outcome.UNRENDERABLE: Rule(
         "the prompt could not be rendered from this row",
         paid=False,

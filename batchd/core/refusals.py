@@ -27,9 +27,7 @@ class Refusal:
 
 
 # Codes about the task and not about a row: every other line would fail for the same reason.
-_TASK_WIDE = frozenset(
-    {"model_not_found", "mismatched_model", "model_mismatch", "invalid_url", "url_mismatch"}
-)
+_TASK_WIDE = frozenset({"model_not_found", "mismatched_model", "model_mismatch", "invalid_url", "url_mismatch"})
 
 
 def judge(faults: Sequence[VendorFault], requests: int) -> Refusal:
@@ -42,11 +40,7 @@ def judge(faults: Sequence[VendorFault], requests: int) -> Refusal:
     if faults and all(_passes(fault) for fault in faults):
         return Refusal(Remedy.AGAIN, first)
     explained = [fault for fault in faults if not _passes(fault)]
-    lines = {
-        fault.line: fault.code
-        for fault in explained
-        if fault.line is not None and 1 <= fault.line <= requests
-    }
+    lines = {fault.line: fault.code for fault in explained if fault.line is not None and 1 <= fault.line <= requests}
     unexplained = any(fault.line not in lines for fault in explained)
     task_wide = any(fault.code in _TASK_WIDE or fault.param == "body.model" for fault in faults)
     if not lines or unexplained or task_wide:
@@ -68,6 +62,4 @@ def read_faults(kept: Sequence[Kept]) -> list[VendorFault]:
 
 
 def _passes(fault: VendorFault) -> bool:
-    return fault.code == "token_limit_exceeded" or (
-        fault.code == "invalid_request" and fault.param == "file_id"
-    )
+    return fault.code == "token_limit_exceeded" or (fault.code == "invalid_request" and fault.param == "file_id")

@@ -47,9 +47,7 @@ class PromptTemplate:
         try:
             self.columns, self._template = _compiled(source)
         except TemplateSyntaxError as error:
-            raise ConfigError(
-                f"the {setting} is not a template, line {error.lineno}: {error.message}"
-            ) from error
+            raise ConfigError(f"the {setting} is not a template, line {error.lineno}: {error.message}") from error
 
     def render(self, values: Mapping[str, Any]) -> str:
         """The text for these values.
@@ -73,9 +71,7 @@ class PromptTemplate:
 class PromptRenderer:
     """A task's prompt and system text, ready for its rows."""
 
-    def __init__(
-        self, prompt: str, system: str | None, null_input: Literal["empty", "error"] = "empty"
-    ) -> None:
+    def __init__(self, prompt: str, system: str | None, null_input: Literal["empty", "error"] = "empty") -> None:
         self._user = PromptTemplate(prompt, "prompt")
         self._system = PromptTemplate(system, "system") if system else None
         self._null_input = null_input

@@ -60,9 +60,7 @@ def answer_from_fields(fields: Mapping[str, FieldSpec], name: str = "answer") ->
         "additionalProperties": False,
     }
     writes = [
-        _write_back(
-            _quoted(field), ColumnTarget(column=spec.column, store=spec.store, too_long=spec.too_long)
-        )
+        _write_back(_quoted(field), ColumnTarget(column=spec.column, store=spec.store, too_long=spec.too_long))
         for field, spec in fields.items()
         if spec.column is not None
     ]
@@ -172,8 +170,7 @@ def _each_column_once(writes: Iterable[WriteBack]) -> tuple[WriteBack, ...]:
     for write in writes:
         if write.column in by_column:
             raise ConfigError(
-                f"column {write.column} is written twice, from {by_column[write.column].path}"
-                f" and from {write.path}",
+                f"column {write.column} is written twice, from {by_column[write.column].path} and from {write.path}",
                 next_command="let one part of the answer write it",
             )
         by_column[write.column] = write
@@ -186,6 +183,4 @@ def _resolved(write: WriteBack, columns: Mapping[str, ColumnInfo]) -> WriteBack:
         raise ConfigError(f"the table has no column {write.column}, where {write.path} is to be written")
     if info.kind == "binary":
         raise ConfigError(f"column {write.column} holds binary data; an answer is text, numbers and booleans")
-    return write.model_copy(
-        update={"kind": info.kind, "max_length": info.max_length, "nullable": info.nullable}
-    )
+    return write.model_copy(update={"kind": info.kind, "max_length": info.max_length, "nullable": info.nullable})

@@ -26,9 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, required=True, help="SQLite file that keeps everything")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
-    parser.add_argument(
-        "--batch-duration", type=float, default=5.0, help="seconds from creation to completion"
-    )
+    parser.add_argument("--batch-duration", type=float, default=5.0, help="seconds from creation to completion")
     parser.add_argument("--api-key", default=DEFAULT_API_KEY, help="the key that callers must send")
     parser.add_argument("--token-limit", type=int, help="prompt tokens enqueued per model")
     parser.add_argument("--faults", type=Path, help="JSON file as for PUT /_sandbox/faults")

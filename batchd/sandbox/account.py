@@ -37,6 +37,5 @@ def _repeated(connection: sqlite3.Connection) -> list[dict[str, object]]:
         (MOST_NAMED,),
     )
     return [
-        {"input": row["input_hash"], "times": row["times"], "custom_ids": row["custom_ids"].split("\n")}
-        for row in rows
+        {"input": row["input_hash"], "times": row["times"], "custom_ids": row["custom_ids"].split("\n")} for row in rows
     ]

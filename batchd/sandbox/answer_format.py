@@ -36,9 +36,7 @@ def answer_format(endpoint: str, body: dict[str, Any]) -> AnswerFormat | None:
     details = asked.get("json_schema") if endpoint == CHAT else asked
     if not isinstance(details, dict):
         return None
-    return AnswerFormat(
-        JSON_SCHEMA, details.get("name"), details.get("schema"), strict=details.get("strict") is True
-    )
+    return AnswerFormat(JSON_SCHEMA, details.get("name"), details.get("schema"), strict=details.get("strict") is True)
 
 
 def _asked(endpoint: str, body: dict[str, Any]) -> Any:

@@ -55,8 +55,7 @@ def build_app(service: Service) -> Starlette:
         for method, path, name, handler in VENDOR_ROUTES
     ]
     control = [
-        Route(path, _control_endpoint(service, handler), methods=methods)
-        for path, methods, handler in CONTROL_ROUTES
+        Route(path, _control_endpoint(service, handler), methods=methods) for path, methods, handler in CONTROL_ROUTES
     ]
     nowhere = {404: _unknown_url, 405: _unknown_url}
     return Starlette(routes=[*vendor, *control], exception_handlers=nowhere)

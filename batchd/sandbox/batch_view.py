@@ -61,9 +61,7 @@ def _file_ids(batch: BatchRecord, disguise: Disguise) -> dict[str, object]:
 def _times(batch: BatchRecord, status: str) -> dict[str, object]:
     ended_at = int(batch.end.at) if batch.end else None
     ran = _validated(batch, status)
-    finalized = status == "finalizing" or (
-        status == "completed" and batch.end is not None and batch.end.finalized
-    )
+    finalized = status == "finalizing" or (status == "completed" and batch.end is not None and batch.end.finalized)
     by_upstream = batch.created.upstream and ended_at is not None
     return {
         "created_at": int(batch.created.created_at),

@@ -98,15 +98,11 @@ def _shown(
     if batch.end is None and stands.status in END_STATUSES:
         # Its lines are still being run in the background: the end is not shown before the files are there.
         in_between = "cancelling" if stands.status == "cancelled" else "finalizing"
-        stands = Progress(
-            "validating" if stands.status == "failed" else in_between, stands.since, stands.share
-        )
+        stands = Progress("validating" if stands.status == "failed" else in_between, stands.since, stands.share)
     return batch_object(batch, stands, chosen.disguise)
 
 
-def _just_cancelled(
-    service: Service, connection: sqlite3.Connection, batch: BatchRecord
-) -> dict[str, object]:
+def _just_cancelled(service: Service, connection: sqlite3.Connection, batch: BatchRecord) -> dict[str, object]:
     stands = standing(connection, batch, service.clock.now(connection))
     faults = read_faults(connection).batches
     return batch_object(batch, Progress("cancelling", stands.since, stands.share), faults.disguise)

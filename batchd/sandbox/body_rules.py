@@ -17,9 +17,7 @@ RANGES = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2), "
 def body_problem(endpoint: str, body: dict[str, Any]) -> VendorError | None:
     """Return the first rule that a line's body breaks, None when it may run."""
     if endpoint not in TOKEN_LIMITS:
-        return VendorError(
-            400, f"The sandbox does not serve '{endpoint}'.", param="url", code="unsupported_endpoint"
-        )
+        return VendorError(400, f"The sandbox does not serve '{endpoint}'.", param="url", code="unsupported_endpoint")
     return next(_problems(endpoint, body), None)
 
 
@@ -33,9 +31,7 @@ def _problems(endpoint: str, body: dict[str, Any]) -> Iterator[VendorError]:
     if not body.get("model"):
         yield missing_parameter("model")
     if body.get("stream") is True:
-        yield VendorError(
-            400, "Streaming is not supported in a batch.", param="stream", code="unsupported_value"
-        )
+        yield VendorError(400, "Streaming is not supported in a batch.", param="stream", code="unsupported_value")
     yield from _message_problems(body) if endpoint == CHAT else _input_problems(body)
     for name in TOKEN_LIMITS[endpoint]:
         yield from _count_problems(name, body.get(name))

@@ -37,9 +37,7 @@ def _report(service: Service, asked: CreateRequest) -> FileReport:
         return validate_lines(lines, rules)
 
 
-def _over_token_limit(
-    service: Service, connection: sqlite3.Connection, report: FileReport
-) -> list[dict[str, object]]:
+def _over_token_limit(service: Service, connection: sqlite3.Connection, report: FileReport) -> list[dict[str, object]]:
     limit = service.settings.token_limit
     if limit is None:
         return []

@@ -73,18 +73,14 @@ def run_line(endpoint: str, request: dict[str, Any], place: LinePlace, faults: L
         unusable = VendorError(400, "The schema cannot be used.", param="schema", code="invalid_json_schema")
         return failed_line(custom_id, place, unusable.status, unusable.body)
     said = cut(distort(answer, kind), token_limit(endpoint, body))
-    result = answered_line(
-        custom_id, place, reply_body(endpoint, body, said, place.mark, int(place.at)), body
-    )
+    result = answered_line(custom_id, place, reply_body(endpoint, body, said, place.mark, int(place.at)), body)
     if kind == "duplicate_different":
         other = reply_body(endpoint, body, altered(said), place.mark, int(place.at))
         return replace(result, output=[*result.output, _envelope(custom_id, place, 200, other)])
     return _surrounded(result, kind, place)
 
 
-def answered_line(
-    custom_id: str, place: LinePlace, reply: dict[str, Any], body: dict[str, Any]
-) -> LineResult:
+def answered_line(custom_id: str, place: LinePlace, reply: dict[str, Any], body: dict[str, Any]) -> LineResult:
     """Return the result of a line that was answered with 200; its usage is what the reply says."""
     usage = reply.get("usage") or {}
     payment = Payment(

@@ -72,6 +72,4 @@ def file_object(record: FileRecord) -> dict[str, object]:
 
 
 def _record(row: sqlite3.Row) -> FileRecord:
-    return FileRecord(
-        row["id"], row["filename"], row["purpose"], row["bytes"], row["created_at"], row["expires_at"]
-    )
+    return FileRecord(row["id"], row["filename"], row["purpose"], row["bytes"], row["created_at"], row["expires_at"])

@@ -137,9 +137,7 @@ def _check_batch_file(filename: str, content: BinaryIO, size: int) -> None:
     except orjson.JSONDecodeError:
         first = None
     if not isinstance(first, dict):
-        raise VendorError(
-            400, "Invalid file format for Batch API: the first line of the .jsonl is no JSON object."
-        )
+        raise VendorError(400, "Invalid file format for Batch API: the first line of the .jsonl is no JSON object.")
 
 
 def _expires_after(form: FormData) -> int | None:

@@ -83,11 +83,7 @@ def _change_first(value: object, change: Callable[[str], str]) -> tuple[object, 
     if isinstance(value, str):
         return change(value), True
     items = (
-        list(value.items())
-        if isinstance(value, dict)
-        else list(enumerate(value))
-        if isinstance(value, list)
-        else []
+        list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
     )
     for key, inner in items:
         changed, done = _change_first(inner, change)

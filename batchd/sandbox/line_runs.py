@@ -74,8 +74,7 @@ class Totals:
     def bill(self, connection: sqlite3.Connection, batch_id: str) -> None:
         """Enter every payment into the account."""
         connection.executemany(
-            "INSERT INTO payment (batch_id, custom_id, input_hash, input_tokens, output_tokens)"
-            " VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO payment (batch_id, custom_id, input_hash, input_tokens, output_tokens) VALUES (?, ?, ?, ?, ?)",
             [
                 (batch_id, paid.custom_id, paid.input_hash, paid.input_tokens, paid.output_tokens)
                 for paid in self.payments
@@ -83,9 +82,7 @@ class Totals:
         )
 
 
-def run_lines(
-    state: State, batch: BatchRecord, standing: Progress, faults: Faults, files: ResultFiles
-) -> Totals:
+def run_lines(state: State, batch: BatchRecord, standing: Progress, faults: Faults, files: ResultFiles) -> Totals:
     """Run or skip every line of the batch, write its envelopes, and return the totals."""
     totals = Totals()
     for result in _results(state, batch, standing, faults):
@@ -133,11 +130,7 @@ def _from_upstream(
         body = None
     if status == OK and isinstance(body, dict):
         return answered_line(custom_id, place, body, request["body"])
-    shown = (
-        body
-        if isinstance(body, dict)
-        else error_body("The upstream server sent no JSON.", kind="server_error")
-    )
+    shown = body if isinstance(body, dict) else error_body("The upstream server sent no JSON.", kind="server_error")
     return failed_line(custom_id, place, status if status != OK else 502, shown)
 
 

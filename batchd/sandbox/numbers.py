@@ -36,17 +36,11 @@ def _bounds(schema: dict[str, Any], step: Fraction) -> tuple[Fraction, Fraction]
         return Fraction(0), SPAN * max(step, Fraction(1))
     if low is None or high is None:
         span = SPAN * max(step, Fraction(1))
-        return (
-            (high - span, high)
-            if low is None and high is not None
-            else (low or Fraction(0), (low or 0) + span)
-        )
+        return (high - span, high) if low is None and high is not None else (low or Fraction(0), (low or 0) + span)
     return low, high
 
 
-def _tightest(
-    schema: dict[str, Any], inclusive: str, exclusive: str, step: Fraction, pick: Any
-) -> Fraction | None:
+def _tightest(schema: dict[str, Any], inclusive: str, exclusive: str, step: Fraction, pick: Any) -> Fraction | None:
     bounds = []
     if isinstance(schema.get(inclusive), int | float):
         bounds.append(Fraction(str(schema[inclusive])))

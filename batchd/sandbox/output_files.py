@@ -50,9 +50,7 @@ class ResultFiles:
             with path.open("wb") as stream:
                 stream.writelines(lines)
 
-    def keep(
-        self, connection: sqlite3.Connection, batch: BatchRecord, at: float
-    ) -> tuple[str | None, str | None]:
+    def keep(self, connection: sqlite3.Connection, batch: BatchRecord, at: float) -> tuple[str | None, str | None]:
         """Record both files as created at ``at`` and return their ids, None for one without lines."""
         return (
             _keep(connection, self._output, batch, "output", at),

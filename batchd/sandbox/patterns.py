@@ -44,9 +44,7 @@ class _Reader:
         return made
 
     def _again(self, start: int, end: int, repeat: int) -> str:
-        fresh = _Reader(
-            self._pattern[start:end], lambda place, n: self._choose(f"{place}*{start}.{repeat}", n)
-        )
+        fresh = _Reader(self._pattern[start:end], lambda place, n: self._choose(f"{place}*{start}.{repeat}", n))
         return fresh._atom()
 
     def _atom(self) -> str:

@@ -56,9 +56,7 @@ def progress(batch: BatchRecord, now: float, pace: Pace, answered: Answered | No
     undisturbed = _undisturbed(batch, now, pace, answered)
     if pace.stay_in is None or RANKS.get(undisturbed.status, len(RANKS)) <= RANKS[pace.stay_in]:
         return undisturbed
-    return Progress(
-        pace.stay_in, validated_at(batch), 0.0 if pace.stay_in == "validating" else undisturbed.share
-    )
+    return Progress(pace.stay_in, validated_at(batch), 0.0 if pace.stay_in == "validating" else undisturbed.share)
 
 
 def _cancelling(batch: BatchRecord, now: float, since: float, answered: Answered | None) -> Progress:

@@ -33,9 +33,7 @@ def cut(answer: Answer, limit: int | None) -> Answer:
     return Answer(kept, LENGTH)
 
 
-def reply_body(
-    endpoint: str, body: dict[str, Any], answer: Answer, mark: str, created: int
-) -> dict[str, object]:
+def reply_body(endpoint: str, body: dict[str, Any], answer: Answer, mark: str, created: int) -> dict[str, object]:
     """Return the body of a 200 line; ``mark`` makes its ids, ``created`` is in Unix seconds."""
     build = _chat_completion if endpoint == CHAT else _response
     return build(body, answer, mark, created)

@@ -120,7 +120,6 @@ def read_setting(connection: sqlite3.Connection, name: str) -> dict[str, object]
 def write_setting(connection: sqlite3.Connection, name: str, value: dict[str, object]) -> None:
     """Store a JSON object under a name, replacing what was there."""
     connection.execute(
-        "INSERT INTO setting (name, value) VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (name, json.dumps(value)),
     )

@@ -93,8 +93,7 @@ class UpstreamWorker:
             return
         with self._state.transaction() as connection:
             connection.execute(
-                "INSERT INTO upstream_answer (batch_id, line, status, body, answered_at)"
-                " VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO upstream_answer (batch_id, line, status, body, answered_at) VALUES (?, ?, ?, ?, ?)",
                 (batch.created.id, line, answer.status, answer.body, self._clock.now(connection)),
             )
 

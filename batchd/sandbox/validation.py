@@ -51,9 +51,7 @@ def validate_lines(lines: Iterable[bytes], rules: FileRules) -> FileReport:
     return report
 
 
-def batch_error(
-    code: str, message: str, *, param: str | None = None, line: int | None = None
-) -> dict[str, object]:
+def batch_error(code: str, message: str, *, param: str | None = None, line: int | None = None) -> dict[str, object]:
     """Return one entry of a batch's ``errors.data``."""
     return {"code": code, "message": message, "param": param, "line": line}
 
@@ -77,9 +75,7 @@ def _check_line(
         return [invalid_json(number)]
     if not isinstance(request, dict):
         return [invalid_json(number)]
-    errors = (
-        _missing(request, number) + _check_id(request, number, seen) + _check_target(request, number, rules)
-    )
+    errors = _missing(request, number) + _check_id(request, number, seen) + _check_target(request, number, rules)
     body = request.get("body")
     if body is None:
         return errors
@@ -94,9 +90,7 @@ def _check_line(
 
 def _missing(request: dict[str, object], number: int) -> list[dict[str, object]]:
     return [
-        batch_error(
-            "missing_required_parameter", f"Missing required parameter: '{name}'.", param=name, line=number
-        )
+        batch_error("missing_required_parameter", f"Missing required parameter: '{name}'.", param=name, line=number)
         for name in ("custom_id", "method", "url", "body")
         if request.get(name) is None
     ]
@@ -126,9 +120,7 @@ def _check_target(request: dict[str, object], number: int, rules: FileRules) -> 
     return errors
 
 
-def _check_model(
-    body: dict[str, object], number: int, rules: FileRules, report: FileReport
-) -> list[dict[str, object]]:
+def _check_model(body: dict[str, object], number: int, rules: FileRules, report: FileReport) -> list[dict[str, object]]:
     model = body.get("model")
     if model is None and rules.endpoint in MODEL_FREE_ENDPOINTS:
         return []

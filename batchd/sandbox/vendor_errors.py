@@ -56,9 +56,7 @@ def invalid_value(name: str, value: object, supported: tuple[str, ...]) -> Vendo
 
 def invalid_type(name: str, expected: str) -> VendorError:
     """Return the 400 for a value of the wrong JSON type."""
-    return VendorError(
-        400, f"Invalid type for '{name}': expected {expected}.", param=name, code="invalid_type"
-    )
+    return VendorError(400, f"Invalid type for '{name}': expected {expected}.", param=name, code="invalid_type")
 
 
 def out_of_range(name: str, value: int, low: int, high: int) -> VendorError:

@@ -66,9 +66,7 @@ class FolderSpool:
             path.unlink()
             sync_folder(self._folder)
 
-    def store_result(
-        self, uid: str, kind: ResultKind, epoch: int, fill: Callable[[BinaryIO], None]
-    ) -> SpooledFile:
+    def store_result(self, uid: str, kind: ResultKind, epoch: int, fill: Callable[[BinaryIO], None]) -> SpooledFile:
         """Writes a result file through ``fill`` under a temporary name that carries the lease's epoch."""
         self._prepare()
         with new_file(self._result_path(uid, kind), str(epoch)) as file:

@@ -55,9 +55,7 @@ class Apply:
 
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_closed``, ``batches_held`` and rows by outcome."""
-        for batch in self._place.store.read(
-            lambda ledger: ledger.batches.at(BatchState.COLLECTED, self._scope)
-        ):
+        for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.COLLECTED, self._scope)):
             if self._place.stopping():
                 break
             if batch.state is BatchState.COLLECTED and not self._is_paused(batch.task_id):
@@ -124,9 +122,7 @@ class Apply:
         return [kind for kind, sha256 in recorded.items() if sha256 is not None]
 
     def _next_chunk(self, batch: Batch, last: int) -> list[int]:
-        return self._place.store.read(
-            lambda ledger: ledger.requests.open_after(batch.id, last, self._place.chunk)
-        )
+        return self._place.store.read(lambda ledger: ledger.requests.open_after(batch.id, last, self._place.chunk))
 
     def _apply_chunk(
         self, batch: Batch, lease: Lease, task: TaskDefinition, judged: Sequence[Judged], *, first: bool
@@ -248,9 +244,7 @@ def _settled(task: TaskDefinition, one: _Landed, pending: frozenset[tuple[int, s
     still_pending = one.request.key.identity in pending or (
         one.row is not None and one.row.pending and one.outcome is Outcome.STALE
     )
-    verdict = settle_gate(
-        one.outcome, tries, task.limits, still_pending=still_pending, first_delay=task.retry_delay
-    )
+    verdict = settle_gate(one.outcome, tries, task.limits, still_pending=still_pending, first_delay=task.retry_delay)
     code, sentence = _reason(one)
     return SettledGate(
         one.request.seq, one.request.key, verdict.state, verdict.delay, tries, one.outcome, code, sentence

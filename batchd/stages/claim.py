@@ -1,18 +1,17 @@
 """claim: pending rows become a batch file on disk and, in one transaction, its batch, requests and gates."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import structlog
 
 from batchd import events
-from batchd.core.bodies import RequestBuilder, custom_id
+from batchd.core.bodies import RequestBuilder
 from batchd.core.keys import RowKey
 from batchd.core.model import KeyPage, Lease, NewBatch, NewRequest, SourceRow, SpooledFile, TaskRecord
-from batchd.core.outcomes import Outcome
-from batchd.core.rendering import UnrenderableError
+from batchd.core.packing import FileLimits, Full, Packing
 from batchd.errors import LeaseLostError
 from batchd.ports import Account, ConfiguredTask, Counts, InputWriter, Ledger, Orders, Scope, Workplace
 
@@ -33,12 +32,9 @@ class _Due:
 
 @dataclass(slots=True)
 class _Filling:
-    """A batch file being filled."""
+    """A batch file being filled, and the key a later claim may start after."""
 
-    uid: str
-    requests: list[NewRequest] = field(default_factory=list)
-    failures: list[tuple[RowKey, Outcome, str, str]] = field(default_factory=list)
-    bytes: int = 0
+    packing: Packing
     resume_key: int | None = None
 
 
@@ -57,9 +53,7 @@ class Claim:
             return counts
         for task in self._place.tasks.values():
             if self._scope.task in (None, task.definition.name):
-                left = (
-                    None if self._orders.batches is None else self._orders.batches - counts["batches_built"]
-                )
+                left = None if self._orders.batches is None else self._orders.batches - counts["batches_built"]
                 counts.merge(_TaskClaim(self._place, task, replace(self._orders, batches=left)).run())
         return counts
 
@@ -100,19 +94,36 @@ class _TaskClaim:
         """Makes the task known, and says why it must not be claimed for, if there is a reason."""
         name, fingerprint = self._definition.name, self._definition.fingerprint
         record = ledger.tasks.find(name) or self._renamed(ledger) or ledger.tasks.add(name, fingerprint)
+        moved = self._moved(ledger, record)
+        if moved:
+            ledger.findings.open("task-moved", f"task {name}", moved)
+            return record, moved
         if record.fingerprint != fingerprint:
-            if ledger.tasks.has_open_work(record.id):
-                ledger.findings.open("task-moved", f"task {name}")
-                return record, "its table or key changed while rows are in work; see: batchd status"
             ledger.tasks.set_fingerprint(record.id, fingerprint)
         ledger.findings.close("task-moved", f"task {name}")
+        return record, self._blocked(ledger, record)
+
+    def _moved(self, ledger: Ledger, record: TaskRecord) -> str:
+        """Rows in work that this task, as it is configured now, would not know for its own."""
+        if record.fingerprint != self._definition.fingerprint:
+            return "its table or key changed while rows are in work" if ledger.tasks.has_open_work(record.id) else ""
+        for other in ledger.tasks.bound_to(record.fingerprint):
+            former = ledger.tasks.last_definition(other.id)
+            if other.name in self._place.configured | {record.name} or former is None:
+                continue
+            same_job = set(former.outputs) & set(self._definition.outputs)
+            if same_job and ledger.tasks.has_open_work(other.id):
+                return f'rows are in work for task {other.name}, which the config lacks; say formerly = "{other.name}"'
+        return ""
+
+    def _blocked(self, ledger: Ledger, record: TaskRecord) -> str:
         if record.paused:
-            return record, f"it is paused: {record.pause_reason}"
+            return f"it is paused: {record.pause_reason}"
         if ledger.findings.is_open("stranger", f"vendor {self._account.name} "):
-            return record, "the vendor holds batches this ledger has forgotten; see: batchd status"
+            return "the vendor holds batches this ledger has forgotten; see: batchd status"
         if ledger.findings.is_open("account-moved", f"vendor {self._account.name}"):
-            return record, "its vendor account changed while batches are open there; see: batchd status"
-        return record, ""
+            return "its vendor account changed while batches are open there; see: batchd status"
+        return ""
 
     def _renamed(self, ledger: Ledger) -> TaskRecord | None:
         former = ledger.tasks.find(self._task.formerly) if self._task.formerly else None
@@ -143,71 +154,56 @@ class _TaskClaim:
 
     def _build(self, record: TaskRecord, lease: Lease, version_id: int, due: Iterator[_Due]) -> bool:
         """Fills and records one batch; False where nothing more is due."""
-        filling = _Filling(self._place.new_uid())
         size = min(record.batch_size or self._task.batch_size, self._account.max_requests)
-        with self._place.spool.write_input(filling.uid) as writer:
-            self._fill(filling, writer, size, due)
-            if not filling.requests or self._waits_for_more(record, filling):
-                self._record_failures(record, lease, filling)
+        limits = FileLimits(size, self._account.max_bytes)
+        filling = _Filling(Packing(self._place.new_uid(), self._builder, limits))
+        packing = filling.packing
+        with self._place.spool.write_input(packing.uid) as writer:
+            self._fill(filling, writer, due)
+            if not packing.requests or self._waits_for_more(record, packing):
+                self._record_failures(record, lease, packing)
                 return False
             spooled = writer.finish()
         kept = self._place.store.transact(
             lambda ledger: self._record(ledger, record, version_id, filling, spooled), lease=lease
         )
+        self._report(record, packing, kept)
+        return True
+
+    def _report(self, record: TaskRecord, packing: Packing, kept: int) -> None:
         if not kept:
-            self._place.spool.remove_input(filling.uid)
+            self._place.spool.remove_input(packing.uid)
         self._counts.add("batches_built", 1 if kept else 0)
         self._counts.add("rows_claimed", kept)
-        self._counts.add("rows_failed", len(filling.failures))
+        self._counts.add("rows_failed", len(packing.failures))
         log.info(
             events.CLAIM_BATCH_BUILT,
             task=record.name,
-            uid=filling.uid,
+            uid=packing.uid,
             rows=kept,
-            failed=len(filling.failures),
+            failed=len(packing.failures),
         )
-        return True
 
-    def _fill(self, filling: _Filling, writer: InputWriter, size: int, due: Iterator[_Due]) -> None:
-        while len(filling.requests) < size:
+    def _fill(self, filling: _Filling, writer: InputWriter, due: Iterator[_Due]) -> None:
+        packing = filling.packing
+        while not packing.is_full:
             one = self._rest or next(due, None)
             self._rest = None
             if one is None:
                 return
-            if not self._take(filling, writer, one):
+            packed = packing.add(one.row, retried=one.retried)
+            if packed is Full.FULL:
+                # It opens the next file.
                 self._rest = one
                 return
+            if isinstance(packed, bytes):
+                writer.write(packed)
             if one.moves_resume:
                 filling.resume_key = one.row.key.integer
-            self._place.progress.step(
-                "claiming rows", self._counts["rows_claimed"] + len(filling.requests), None
-            )
+            self._place.progress.step("claiming rows", self._counts["rows_claimed"] + len(packing.requests), None)
 
-    def _take(self, filling: _Filling, writer: InputWriter, one: _Due) -> bool:
-        """Adds a row's request to the file, or sets the row aside; False where the file is full."""
-        seq = len(filling.requests) + 1
-        try:
-            line = self._builder.line(custom_id(filling.uid, seq), one.row.inputs)
-        except UnrenderableError as error:
-            filling.failures.append((one.row.key, Outcome.UNRENDERABLE, error.code, error.sentence))
-            return True
-        if len(line) > self._account.max_bytes:
-            sentence = f"the request has {len(line):,} bytes; the vendor takes files up to {self._account.max_bytes:,}"
-            filling.failures.append((one.row.key, Outcome.TOO_LARGE, "too_large", sentence))
-            return True
-        if filling.bytes + len(line) > self._account.max_bytes:
-            return False
-        writer.write(line)
-        filling.bytes += len(line)
-        filling.requests.append(NewRequest(seq, one.row.key, one.row.guard, one.row.guard_value, one.retried))
-        return True
-
-    def _waits_for_more(self, record: TaskRecord, filling: _Filling) -> bool:
-        if (
-            self._orders.eager
-            or len(filling.requests) >= self._task.min_batch_size
-            or self._task.max_wait is None
-        ):
+    def _waits_for_more(self, record: TaskRecord, packing: Packing) -> bool:
+        if self._orders.eager or len(packing.requests) >= self._task.min_batch_size or self._task.max_wait is None:
             return False
         since = self._place.store.read(lambda ledger: ledger.tasks.seconds_since_batch(record.id))
         return since is not None and since < self._task.max_wait
@@ -220,13 +216,14 @@ class _TaskClaim:
         The gates go in first and the predicate is asked after: a row that somebody finished or gated meanwhile
         drops out of the file before it is sent.
         """
-        known = ledger.batches.find(filling.uid)
+        packing, account = filling.packing, self._account
+        known = ledger.batches.find(packing.uid)
         if known is not None:
+            # The COMMIT had come through; only its answer was lost.
             return known.requests
-        account = self._account
         batch_id = ledger.batches.add(
             NewBatch(
-                filling.uid,
+                packing.uid,
                 record.id,
                 version_id,
                 account.name,
@@ -235,33 +232,32 @@ class _TaskClaim:
                 spooled.sha256,
             )
         )
-        opened = ledger.gates.open(record.id, batch_id, filling.requests)
-        rows = ledger.rows(record.id, self._definition)
-        pending = rows.pending_among([one.key for one in filling.requests if one.seq in opened])
-        kept = [one for one in filling.requests if one.seq in opened and one.key.identity in pending]
-        ledger.gates.drop(
-            record.id,
-            [one.key for one in filling.requests if one.seq in opened and one.key.identity not in pending],
-        )
-        dropped = frozenset(one.seq for one in filling.requests) - {one.seq for one in kept}
+        kept = self._gated(ledger, record, batch_id, packing.requests)
+        dropped = {one.seq for one in packing.requests} - {one.seq for one in kept}
         if dropped:
-            spooled = self._place.spool.drop_lines(filling.uid, dropped)
+            spooled = self._place.spool.drop_lines(packing.uid, frozenset(dropped))
         ledger.requests.add(batch_id, kept)
-        ledger.gates.fail(record.id, filling.failures)
+        ledger.gates.fail(record.id, packing.failures)
         batch = ledger.batches.get(batch_id)
         ledger.batches.note(batch, requests=len(kept), input_bytes=spooled.bytes, input_sha256=spooled.sha256)
         if not kept:
-            ledger.batches.abandon(ledger.batches.get(batch_id), "no row of it is pending any more")
+            ledger.batches.abandon(batch, "no row of it is pending any more")
         if filling.resume_key is not None:
             ledger.tasks.set_resume_key(record.id, filling.resume_key)
         return len(kept)
 
-    def _record_failures(self, record: TaskRecord, lease: Lease, filling: _Filling) -> None:
-        if filling.failures:
-            self._place.store.transact(
-                lambda ledger: ledger.gates.fail(record.id, filling.failures), lease=lease
-            )
-            self._counts.add("rows_failed", len(filling.failures))
+    def _gated(self, ledger: Ledger, record: TaskRecord, batch_id: int, requests: list[NewRequest]) -> list[NewRequest]:
+        """Those requests whose row could be gated and is still pending."""
+        opened = ledger.gates.open(record.id, batch_id, requests)
+        ours = [one for one in requests if one.seq in opened]
+        pending = ledger.rows(record.id, self._definition).pending_among([one.key for one in ours])
+        ledger.gates.drop(record.id, [one.key for one in ours if one.key.identity not in pending])
+        return [one for one in ours if one.key.identity in pending]
+
+    def _record_failures(self, record: TaskRecord, lease: Lease, packing: Packing) -> None:
+        if packing.failures:
+            self._place.store.transact(lambda ledger: ledger.gates.fail(record.id, packing.failures), lease=lease)
+            self._counts.add("rows_failed", len(packing.failures))
 
     def _due_rows(self, record: TaskRecord) -> Iterator[_Due]:
         """Retries first, then the table from the resume point, then, where a sweep is due, from its start."""
@@ -295,9 +291,7 @@ class _TaskClaim:
             for row in rows:
                 if until is not None and row.key.integer > until:
                     return
-                yield _Due(
-                    row, retried=False, moves_resume=until is None and self._definition.has_integer_key
-                )
+                yield _Due(row, retried=False, moves_resume=until is None and self._definition.has_integer_key)
             if page.last is None:
                 return
             position = page.last
@@ -310,9 +304,7 @@ class _TaskClaim:
         return page, rows.read(page.keys)
 
     def _report_unusable(self, record: TaskRecord, number: int) -> None:
-        self._place.store.transact(
-            lambda ledger: ledger.findings.open("unusable-keys", f"task {record.name}")
-        )
+        self._place.store.transact(lambda ledger: ledger.findings.open("unusable-keys", f"task {record.name}"))
         log.warning(events.CLAIM_ROWS_UNUSABLE, task=record.name, rows=number)
 
     def _sweeps(self, record: TaskRecord) -> bool:

@@ -33,9 +33,7 @@ class Collect:
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_collected``, ``batches_sent_back``, ``batches_held``."""
         due = self._scope.batch_id is None
-        for batch in self._place.store.read(
-            lambda ledger: ledger.batches.at(BatchState.ENDED, self._scope, due=due)
-        ):
+        for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.ENDED, self._scope, due=due)):
             if self._place.stopping():
                 break
             account = self._place.account_of(batch)
@@ -113,9 +111,7 @@ class Collect:
             batch.uid, seqs, [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in kinds]
         )
 
-    def _write_down(
-        self, ledger: Ledger, batch: Batch, files: dict[ResultKind, SpooledFile], look: Look
-    ) -> None:
+    def _write_down(self, ledger: Ledger, batch: Batch, files: dict[ResultKind, SpooledFile], look: Look) -> None:
         output, error = files.get("output"), files.get("error")
         if ledger.findings.close("short-results", f"batch {batch.id}") and batch.state is BatchState.HELD:
             batch = ledger.batches.resume(batch, "the results are complete now")
@@ -177,9 +173,7 @@ class Collect:
         log.warning(event, task=batch.task, batch=batch.id, code=refusal.code)
 
     def _faults(self, batch: Batch) -> list[VendorFault]:
-        return read_faults(
-            self._place.store.read(lambda ledger: ledger.contents.read(batch.id, "vendor_errors"))
-        )
+        return read_faults(self._place.store.read(lambda ledger: ledger.contents.read(batch.id, "vendor_errors")))
 
     def _send_back(self, ledger: Ledger, batch: Batch, refusal: Refusal) -> None:
         back = ledger.batches.move(

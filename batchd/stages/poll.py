@@ -32,9 +32,7 @@ class Poll:
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_polled``, ``batches_ended``."""
         due = self._scope.batch_id is None
-        batches = self._place.store.read(
-            lambda ledger: ledger.batches.at(BatchState.SUBMITTED, self._scope, due=due)
-        )
+        batches = self._place.store.read(lambda ledger: ledger.batches.at(BatchState.SUBMITTED, self._scope, due=due))
         for name in dict.fromkeys(batch.account for batch in batches):
             self._poll_account(name, [batch for batch in batches if batch.account == name])
         return self._counts
@@ -46,9 +44,7 @@ class Poll:
             self._place.store.transact(lambda ledger: ledger.findings.open("account-moved", f"vendor {name}"))
             self._counts.add("accounts_moved")
         else:
-            self._place.store.transact(
-                lambda ledger: ledger.findings.close("account-moved", f"vendor {name}")
-            )
+            self._place.store.transact(lambda ledger: ledger.findings.close("account-moved", f"vendor {name}"))
         here = [batch for batch in batches if batch not in moved]
         if account is None or not here:
             return
@@ -102,9 +98,7 @@ class Poll:
             self._end(ledger, batch, found)
             return
         self._note_oddities(ledger, batch, phase)
-        ledger.batches.wait(
-            batch, poll_delay(ledger.batches.seconds_since_submit(batch), self._place.check_interval)
-        )
+        ledger.batches.wait(batch, poll_delay(ledger.batches.seconds_since_submit(batch), self._place.check_interval))
 
     def _end(self, ledger: Ledger, batch: Batch, found: VendorBatch) -> None:
         if found.faults:
@@ -133,9 +127,7 @@ class Poll:
         # Never an outcome: the rows stay gated until a person has looked.
         held = ledger.batches.hold(batch, "the vendor does not know this batch any more", "vanished")
         ledger.findings.open("batch-vanished", f"batch {batch.id}")
-        ledger.batches.wait(
-            held, poll_delay(ledger.batches.seconds_since_submit(batch), self._place.check_interval)
-        )
+        ledger.batches.wait(held, poll_delay(ledger.batches.seconds_since_submit(batch), self._place.check_interval))
         self._counts.add("batches_held")
 
     def _postpone(self, batches: Sequence[Batch], account: Account, error: VendorError) -> None:

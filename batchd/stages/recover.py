@@ -41,9 +41,7 @@ class Recover:
 
     def run_once(self) -> Counts:
         """One pass. Counts ``submits_settled``, ``batches_held``, ``strangers``."""
-        for batch in self._place.store.read(
-            lambda ledger: ledger.batches.at(BatchState.SUBMITTING, self._scope)
-        ):
+        for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.SUBMITTING, self._scope)):
             account = self._place.account_of(batch)
             if account is not None:
                 self._settle_under_lease(batch, account)
@@ -101,11 +99,7 @@ class Recover:
 
     def _adopt(self, batch: Batch, lease: Lease, found: VendorBatch) -> None:
         def written(ledger: Ledger) -> None:
-            here = (
-                ledger.batches.resume(batch, "found at the vendor")
-                if batch.state is BatchState.HELD
-                else batch
-            )
+            here = ledger.batches.resume(batch, "found at the vendor") if batch.state is BatchState.HELD else batch
             ledger.batches.move(
                 here,
                 BatchState.SUBMITTED,
@@ -126,9 +120,7 @@ class Recover:
             account.vendor.cancel_batch(extra.id)
         if extras:
             detail = f"{len(extras)} cancelled"
-            self._place.store.transact(
-                lambda ledger: ledger.findings.open("extra-batch", f"batch {batch.id}", detail)
-            )
+            self._place.store.transact(lambda ledger: ledger.findings.open("extra-batch", f"batch {batch.id}", detail))
 
     def _absent(self, batch: Batch, account: Account, lease: Lease, listing: Listing) -> None:
         """Not listed. That counts only if the listing is complete and shows another batch that we know."""
@@ -146,9 +138,7 @@ class Recover:
                 return False
             if account.resubmit == "fence" and counts:
                 return absences >= _LOOKS
-            ledger.batches.hold(
-                batch, "the vendor does not show this batch; it may still exist", "unknown_submit"
-            )
+            ledger.batches.hold(batch, "the vendor does not show this batch; it may still exist", "unknown_submit")
             ledger.findings.open("unknown-submit", f"batch {batch.id}")
             self._counts.add("batches_held")
             return False
@@ -180,9 +170,7 @@ class Recover:
         for late in account.vendor.list_batches(since).batches:
             if late.input_file_id == file_id and late.status.lower() in _RUNNING:
                 account.vendor.cancel_batch(late.id)
-                self._place.store.transact(
-                    lambda ledger: ledger.findings.open("late-batch", f"batch {batch_id}")
-                )
+                self._place.store.transact(lambda ledger: ledger.findings.open("late-batch", f"batch {batch_id}"))
 
     def _look_for_strangers(self, account: Account) -> None:
         """Batches that bear our installation's id and are not in the ledger: a backup was restored."""
@@ -200,8 +188,7 @@ class Recover:
             }
             unknown = set(bearing) - ledger.batches.known_uids(list(bearing))
             opened = [
-                ledger.findings.open("stranger", f"vendor {account.name} batch {bearing[uid].id}")
-                for uid in unknown
+                ledger.findings.open("stranger", f"vendor {account.name} batch {bearing[uid].id}") for uid in unknown
             ]
             return sum(opened)
 

@@ -150,24 +150,18 @@ class Submit:
 
     def _leave_unknown(self, batch: Batch, lease: Lease, error: VendorUnclearError) -> None:
         self._place.store.transact(
-            lambda ledger: ledger.batches.note(
-                batch, error_code=error.code, error_text="the create was not answered"
-            ),
+            lambda ledger: ledger.batches.note(batch, error_code=error.code, error_text="the create was not answered"),
             lease=lease,
         )
         self._counts.add("submits_unknown")
         self._counts.cause(error.exit_code)
         log.warning(events.SUBMIT_OUTCOME_UNKNOWN, task=batch.task, batch=batch.id, code=error.code)
 
-    def _after_refusal(
-        self, batch: Batch, account: Account, lease: Lease, error: VendorError, *, back: bool
-    ) -> None:
+    def _after_refusal(self, batch: Batch, account: Account, lease: Lease, error: VendorError, *, back: bool) -> None:
         """Nothing was created and no row's try is charged; ``back`` leads the batch back to ``built``."""
 
         def written(ledger: Ledger) -> None:
-            here = (
-                ledger.batches.move(batch, BatchState.BUILT, f"not created ({error.code})") if back else batch
-            )
+            here = ledger.batches.move(batch, BatchState.BUILT, f"not created ({error.code})") if back else batch
             ledger.batches.note(here, error_code=error.code, error_text=error.message)
             attempt = batch.attempt if back else batch.attempt + 1
             asked = error.retry_after if isinstance(error, VendorBusyError) else None
@@ -181,13 +175,9 @@ class Submit:
         self._counts.cause(error.exit_code)
         log.warning(events.SUBMIT_POSTPONED, task=batch.task, batch=batch.id, code=error.code)
 
-    def _call_a_person(
-        self, ledger: Ledger, batch: Batch, account: Account, error: VendorError, attempt: int
-    ) -> None:
+    def _call_a_person(self, ledger: Ledger, batch: Batch, account: Account, error: VendorError, attempt: int) -> None:
         if isinstance(error, VendorBillingError):
-            ledger.tasks.pause(
-                batch.task_id, f"the vendor's account {account.name} is out of money ({error.code})"
-            )
+            ledger.tasks.pause(batch.task_id, f"the vendor's account {account.name} is out of money ({error.code})")
             ledger.findings.open("billing-stop", f"task {batch.task}", error.code)
         elif isinstance(error, VendorAuthError):
             ledger.findings.open("vendor-auth", f"vendor {account.name}", error.code)
@@ -197,9 +187,7 @@ class Submit:
 
     def _give_up_lost_input(self, batch: Batch, lease: Lease) -> None:
         """The file was never sent, so its rows are simply due again."""
-        end = UnsentEnd(
-            Outcome.UNSENT, "input_lost", "the batch's file was lost or altered before it was sent"
-        )
+        end = UnsentEnd(Outcome.UNSENT, "input_lost", "the batch's file was lost or altered before it was sent")
 
         def written(ledger: Ledger) -> None:
             give_up_unsent(ledger, batch, end, chunk=self._place.chunk)

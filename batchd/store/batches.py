@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import Connection
 
 from batchd.core.model import Batch, Lease, NewBatch
 from batchd.core.outcomes import GateState, Outcome
@@ -13,6 +13,7 @@ from batchd.core.states import OPEN, BatchState, check_move
 from batchd.errors import LeaseLostError
 from batchd.ports import Scope
 from batchd.store import leases, tables
+from batchd.store.batch_rows import SUMS, ZEROS, batch_from, in_scope, with_task
 from batchd.store.chunks import chunks
 from batchd.store.dialects.base import LedgerDialect
 from batchd.store.events import SqlEvents
@@ -59,7 +60,7 @@ class SqlBatches:
                 input_bytes=batch.input_bytes,
                 input_sha256=batch.input_sha256,
                 created_at=self._dialect.now(),
-                **_ZEROS,
+                **ZEROS,
             )
         )
         batch_id = int(
@@ -70,32 +71,37 @@ class SqlBatches:
 
     def get(self, batch_id: int) -> Batch:
         """The batch as it is now."""
-        row = self._connection.execute(_with_task().where(tables.batch.c.id == batch_id)).one()
-        return _batch(row)
+        row = self._connection.execute(with_task().where(tables.batch.c.id == batch_id)).one()
+        return batch_from(row)
 
     def find(self, reference: str) -> Batch | None:
         """By vendor id, uid, or row id, whatever a person has at hand."""
         named = [tables.batch.c.vendor_batch_id == reference, tables.batch.c.uid == reference]
         if _ROW_ID.fullmatch(reference):
             named.append(tables.batch.c.id == int(reference))
-        row = self._connection.execute(_with_task().where(sa.or_(*named)).limit(1)).one_or_none()
-        return None if row is None else _batch(row)
+        row = self._connection.execute(with_task().where(sa.or_(*named)).limit(1)).one_or_none()
+        return None if row is None else batch_from(row)
 
     def at(self, position: BatchState, scope: Scope, *, due: bool = True) -> list[Batch]:
         """Batches at a position, oldest first; a held batch stands where it was held."""
         batch = tables.batch
-        query = _with_task().where(
+        query = with_task().where(
             sa.or_(
                 batch.c.state == position.value,
                 sa.and_(batch.c.state == BatchState.HELD.value, batch.c.held_from == position.value),
             ),
-            *_in_scope(scope),
+            *in_scope(scope),
         )
         if due:
-            query = query.where(
-                sa.or_(batch.c.not_before.is_(None), batch.c.not_before <= self._dialect.now())
-            )
-        return [_batch(row) for row in self._connection.execute(query.order_by(batch.c.id))]
+            query = query.where(sa.or_(batch.c.not_before.is_(None), batch.c.not_before <= self._dialect.now()))
+        return [batch_from(row) for row in self._connection.execute(query.order_by(batch.c.id))]
+
+    def open_accounts(self) -> set[str]:
+        """Names of the vendor accounts that open batches belong to."""
+        batch = tables.batch
+        return set(
+            self._connection.scalars(sa.select(batch.c.account).where(batch.c.state.in_(_OPEN_STATES)).distinct())
+        )
 
     def open_count(self, task_id: int) -> int:
         """Batches of a task that have not come to an end."""
@@ -105,9 +111,7 @@ class SqlBatches:
 
     def take_lease(self, batch_id: int, owner: str, seconds: float) -> Lease | None:
         """The right to work on this batch."""
-        return leases.take(
-            self._connection, self._dialect, Lease("batch", batch_id, owner, 0, seconds), self._is_dead
-        )
+        return leases.take(self._connection, self._dialect, Lease("batch", batch_id, owner, 0, seconds), self._is_dead)
 
     def release(self, lease: Lease) -> None:
         """Gives the lease back."""
@@ -170,9 +174,7 @@ class SqlBatches:
 
     def note(self, batch: Batch, **changes: Any) -> None:
         """Writes down facts that do not move the batch; a fact is kept whatever state the batch is in."""
-        self._connection.execute(
-            sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(**changes)
-        )
+        self._connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(**changes))
 
     def note_polled(self, batch: Batch, **changes: Any) -> None:
         """The same, with the time of the look."""
@@ -209,18 +211,16 @@ class SqlBatches:
             sa.select(
                 request.c.outcome,
                 sa.func.count().label("requests"),
-                *(sa.func.coalesce(sa.func.sum(request.c[name]), 0).label(name) for name in _SUMS),
+                *(sa.func.coalesce(sa.func.sum(request.c[name]), 0).label(name) for name in SUMS),
                 sa.func.count(request.c.cost_nano_usd).label("priced"),
             )
             .where(request.c.batch_id == batch.id, request.c.outcome.is_not(None))
             .group_by(request.c.outcome)
         ).all()
         counts = {Outcome(row.outcome): int(row.requests) for row in rows}
-        sums = {name: sum(int(getattr(row, name)) for row in rows) for name in _SUMS}
+        sums = {name: sum(int(getattr(row, name)) for row in rows) for name in SUMS}
         unpriced = sum(int(row.requests) - int(row.priced) for row in rows if row.output_tokens)
-        self.note(
-            batch, **{outcome.value: number for outcome, number in counts.items()}, **sums, unpriced=unpriced
-        )
+        self.note(batch, **{outcome.value: number for outcome, number in counts.items()}, **sums, unpriced=unpriced)
         return counts
 
     def has_open_requests(self, batch: Batch) -> bool:
@@ -266,7 +266,7 @@ class SqlBatches:
             sa.func.coalesce(self._dialect.seconds_between(batch.c.not_before, self._dialect.now()), -1.0)
         )
         states = [state for state in _OPEN_STATES if state != BatchState.HELD.value]
-        found = self._connection.scalar(sa.select(wait).where(batch.c.state.in_(states), *_in_scope(scope)))
+        found = self._connection.scalar(sa.select(wait).where(batch.c.state.in_(states), *in_scope(scope)))
         return None if found is None else float(found)
 
     def _change(self, batch: Batch, changes: dict[str, Any]) -> None:
@@ -284,50 +284,3 @@ class SqlBatches:
                 f"batch {batch.id} has been moved by somebody else meanwhile",
                 next_command=f"batchd show {batch.id}",
             )
-
-
-_SUMS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_nano_usd")
-_ZEROS: dict[str, int] = dict.fromkeys(
-    [
-        "attempt",
-        "requests",
-        "looks",
-        "absences",
-        "checks_waived",
-        "unpriced",
-        "lease_epoch",
-        *(outcome.value for outcome in tables.REQUEST_OUTCOMES),
-        *_SUMS,
-    ],
-    0,
-)
-_BATCH_FIELDS = tuple(
-    name for name in Batch.__dataclass_fields__ if name not in {"task", "state", "held_from", "checks_waived"}
-)
-
-
-def _with_task() -> sa.Select[Any]:
-    batch, task = tables.batch, tables.task
-    return sa.select(batch, task.c.name.label("task")).join(task, task.c.id == batch.c.task_id)
-
-
-def _in_scope(scope: Scope) -> list[ColumnElement[bool]]:
-    batch, task = tables.batch, tables.task
-    limits: list[ColumnElement[bool]] = []
-    if scope.batch_id is not None:
-        limits.append(batch.c.id == scope.batch_id)
-    if scope.task is not None:
-        limits.append(
-            batch.c.task_id == sa.select(task.c.id).where(task.c.name == scope.task).scalar_subquery()
-        )
-    return limits
-
-
-def _batch(row: Any) -> Batch:
-    return Batch(
-        task=row.task,
-        state=BatchState(row.state),
-        held_from=BatchState(row.held_from) if row.held_from else None,
-        checks_waived=bool(row.checks_waived),
-        **{name: getattr(row, name) for name in _BATCH_FIELDS},
-    )

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Connection
 
 from batchd.core.keys import RowKey
 from batchd.core.model import NewRequest, SettledGate
-from batchd.core.outcomes import GateState, Outcome
+from batchd.core.outcomes import GateState
+from batchd.core.packing import Failure
 from batchd.store import tables
 from batchd.store.chunks import chunks
 from batchd.store.dialects.base import LedgerDialect
@@ -70,27 +71,10 @@ class SqlGates:
         for key in keys:
             self._connection.execute(sa.delete(tables.gate).where(_is_row(task_id, key)))
 
-    def fail(self, task_id: int, failures: Sequence[tuple[RowKey, Outcome, str, str]]) -> None:
+    def fail(self, task_id: int, failures: Sequence[Failure]) -> None:
         """Marks rows that cannot be sent, whether or not they were gated before."""
-        for key, outcome, code, sentence in failures:
-            reason = {
-                "state": GateState.FAILED.value,
-                "outcome": outcome.value,
-                "error_code": code,
-                "error_text": sentence,
-                "changed_at": self._dialect.now(),
-            }
-            changed = self._connection.execute(
-                sa.update(tables.gate)
-                .where(_is_row(task_id, key), tables.gate.c.state == GateState.RETRY.value)
-                .values(reason)
-            )
-            if changed.rowcount == 0 and key.identity not in self._identities(task_id, [key]):
-                self._connection.execute(
-                    sa.insert(tables.gate).values(
-                        _key_values(task_id, key) | reason | {"paid_tries": 0, "unpaid_tries": 0}
-                    )
-                )
+        for failure in failures:
+            self._fail(task_id, failure)
 
     def free(self, task_id: int, keys: Sequence[RowKey] | None) -> int:
         """A person's word: rows that had failed, or were held, may be tried, and paid for, again."""
@@ -105,9 +89,7 @@ class SqlGates:
         stuck = gate.c.state.in_([GateState.FAILED.value, GateState.HELD.value])
         if keys is None:
             return self._connection.execute(freed.where(gate.c.task_id == task_id, stuck)).rowcount
-        return sum(
-            self._connection.execute(freed.where(_is_row(task_id, key), stuck)).rowcount for key in keys
-        )
+        return sum(self._connection.execute(freed.where(_is_row(task_id, key), stuck)).rowcount for key in keys)
 
     def settle(self, task_id: int, batch_id: int, settled: Sequence[SettledGate]) -> None:
         """Moves or removes the gates of a batch's finished requests."""
@@ -115,9 +97,7 @@ class SqlGates:
         gate = tables.gate
         for seqs in chunks(gone, _KEYS_A_QUERY):
             self._connection.execute(
-                sa.delete(gate).where(
-                    gate.c.batch_id == batch_id, gate.c.seq.in_(seqs), gate.c.task_id == task_id
-                )
+                sa.delete(gate).where(gate.c.batch_id == batch_id, gate.c.seq.in_(seqs), gate.c.task_id == task_id)
             )
         kept = [one for one in settled if one.state is not None]
         if kept:
@@ -137,13 +117,27 @@ class SqlGates:
             )
             self._connection.execute(statement, [_settle_parameters(batch_id, one) for one in kept])
 
+    def _fail(self, task_id: int, failure: Failure) -> None:
+        reason = {
+            "state": GateState.FAILED.value,
+            "outcome": failure.outcome.value,
+            "error_code": failure.code,
+            "error_text": failure.sentence,
+            "changed_at": self._dialect.now(),
+        }
+        waiting = tables.gate.c.state == GateState.RETRY.value
+        changed = self._connection.execute(
+            sa.update(tables.gate).where(_is_row(task_id, failure.key), waiting).values(reason)
+        )
+        if changed.rowcount == 0 and failure.key.identity not in self._identities(task_id, [failure.key]):
+            fresh = {"paid_tries": 0, "unpaid_tries": 0}
+            self._connection.execute(sa.insert(tables.gate).values(_key_values(task_id, failure.key) | reason | fresh))
+
     def _reopen(self, task_id: int, batch_id: int, one: NewRequest) -> bool:
         changed = self._connection.execute(
             sa.update(tables.gate)
             .where(_is_row(task_id, one.key), tables.gate.c.state == GateState.RETRY.value)
-            .values(
-                state=GateState.OPEN.value, batch_id=batch_id, seq=one.seq, changed_at=self._dialect.now()
-            )
+            .values(state=GateState.OPEN.value, batch_id=batch_id, seq=one.seq, changed_at=self._dialect.now())
         )
         return changed.rowcount == 1
 
@@ -151,9 +145,7 @@ class SqlGates:
         return gated_identities(self._connection, task_id, keys)
 
 
-def gated_identities(
-    connection: Connection, task_id: int, keys: Sequence[RowKey]
-) -> frozenset[tuple[int, str]]:
+def gated_identities(connection: Connection, task_id: int, keys: Sequence[RowKey]) -> frozenset[tuple[int, str]]:
     """Identities of those keys that have a gate, whatever its state."""
     gate = tables.gate
     found: set[tuple[int, str]] = set()

@@ -22,12 +22,15 @@ def check_binding(engine: Engine, dialect: LedgerDialect, url: URL) -> None:
     if bound_to != here:
         raise DatabaseError(
             f"this ledger belongs to {bound_to}, but is now at {here}",
-            next_command="batchd db adopt --moved (the old place is gone) or --copied (this is a copy, the old one lives on)",
+            next_command="batchd db adopt --moved (the old place is gone) or --copied (the old one lives on)",
         )
 
 
 def adopt(engine: Engine, dialect: LedgerDialect, url: URL, *, copied: bool) -> None:
-    """Binds the ledger to where it is now; a copy gets an id of its own, so that it never claims the original's batches."""
+    """Binds the ledger to where it is now.
+
+    A copy gets an id of its own, so that it never takes the original's batches at the vendor for its own.
+    """
     changes = {"bound_to": dialect.binding(url)} | ({"installation_id": uuid.uuid4().hex} if copied else {})
     with engine.begin() as connection:
         connection.execute(sa.update(tables.installation).values(changes))

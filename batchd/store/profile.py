@@ -48,9 +48,7 @@ def profile(connection: Connection, dialect: LedgerDialect, table: str, schema: 
     )
 
 
-def _first_rows(
-    connection: Connection, table: str, schema: str | None, columns: list[str]
-) -> list[Mapping[str, Any]]:
+def _first_rows(connection: Connection, table: str, schema: str | None, columns: list[str]) -> list[Mapping[str, Any]]:
     named = sa.table(table, *(sa.column(name) for name in columns), schema=schema)
     return [dict(row) for row in connection.execute(sa.select(named).limit(_ROWS)).mappings()]
 

@@ -47,9 +47,7 @@ def batch_facts(
 ) -> list[Facts]:
     """One dictionary per batch, newest first."""
     batch = tables.batch
-    query = sa.select(batch, tables.task.c.name.label("task")).join(
-        tables.task, tables.task.c.id == batch.c.task_id
-    )
+    query = sa.select(batch, tables.task.c.name.label("task")).join(tables.task, tables.task.c.id == batch.c.task_id)
     if task is not None:
         query = query.where(tables.task.c.name == task)
     if only_open:
@@ -71,9 +69,7 @@ def batch_detail(connection: Connection, batch_id: int) -> Facts:
         .one()
     )
     moves = connection.execute(
-        sa.select(event)
-        .where(event.c.subject == "batch", event.c.subject_id == batch_id)
-        .order_by(event.c.id)
+        sa.select(event).where(event.c.subject == "batch", event.c.subject_id == batch_id).order_by(event.c.id)
     ).mappings()
     timeline = [
         {
@@ -85,9 +81,7 @@ def batch_detail(connection: Connection, batch_id: int) -> Facts:
         }
         for one in moves
     ]
-    times = {
-        name: row[name] for name in ("intent_at", "polled_at", "expires_at", "collected_at", "not_before")
-    }
+    times = {name: row[name] for name in ("intent_at", "polled_at", "expires_at", "collected_at", "not_before")}
     return _batch(connection, row) | times | {"timeline": timeline}
 
 
@@ -113,9 +107,7 @@ def failure_facts(
 def finding_facts(connection: Connection) -> list[Facts]:
     """Open findings, oldest first: kind, subject, what it means, since when, the next command."""
     finding = tables.finding
-    rows = connection.execute(
-        sa.select(finding).where(finding.c.closed_at.is_(None)).order_by(finding.c.id)
-    ).mappings()
+    rows = connection.execute(sa.select(finding).where(finding.c.closed_at.is_(None)).order_by(finding.c.id)).mappings()
     return [
         {
             "kind": row["kind"],
@@ -145,9 +137,7 @@ def _task(connection: Connection, row: Any) -> Facts:
                 sa.func.coalesce(
                     sa.func.sum(sa.case((batch.c.state.in_([one.value for one in OPEN]), 1), else_=0)), 0
                 ).label("open_batches"),
-                sa.func.coalesce(sa.func.sum(sa.case((batch.c.state == "held", 1), else_=0)), 0).label(
-                    "held_batches"
-                ),
+                sa.func.coalesce(sa.func.sum(sa.case((batch.c.state == "held", 1), else_=0)), 0).label("held_batches"),
                 sa.func.coalesce(sa.func.sum(batch.c.input_tokens), 0).label("input_tokens"),
                 sa.func.coalesce(sa.func.sum(batch.c.output_tokens), 0).label("output_tokens"),
                 sa.func.coalesce(sa.func.sum(batch.c.cost_nano_usd), 0).label("cost"),

@@ -42,9 +42,7 @@ class SqlRequests:
     def seqs(self, batch_id: int) -> frozenset[int]:
         """Numbers of all requests of a batch."""
         request = tables.request
-        return frozenset(
-            self._connection.scalars(sa.select(request.c.seq).where(request.c.batch_id == batch_id))
-        )
+        return frozenset(self._connection.scalars(sa.select(request.c.seq).where(request.c.batch_id == batch_id)))
 
     def open_after(self, batch_id: int, seq: int, limit: int) -> list[int]:
         """Numbers of requests without an outcome, in order, after ``seq``."""
@@ -72,9 +70,7 @@ class SqlRequests:
                 gate.c.unpaid_tries,
             )
             .select_from(
-                request.outerjoin(
-                    gate, sa.and_(gate.c.batch_id == request.c.batch_id, gate.c.seq == request.c.seq)
-                )
+                request.outerjoin(gate, sa.and_(gate.c.batch_id == request.c.batch_id, gate.c.seq == request.c.seq))
             )
             .where(request.c.batch_id == batch_id, request.c.seq.in_(list(seqs)), request.c.outcome.is_(None))
             .order_by(request.c.seq)

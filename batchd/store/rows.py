@@ -101,16 +101,13 @@ class SqlRows:
         keys = [one.key for one in requests]
         if self._definition.guard_column is None:
             return {
-                key.identity: self._row_now(key, row, guarded=True)
-                for key, row in self._locked(keys, self._guarded())
+                key.identity: self._row_now(key, row, guarded=True) for key, row in self._locked(keys, self._guarded())
             }
         seen = {one.key.identity: one.guard_value for one in requests}
         quick = [*self._definition.outputs, self._definition.guard_column]
         now = {key.identity: self._row_now(key, row, guarded=False) for key, row in self._locked(keys, quick)}
         moved = [
-            row.key
-            for row in now.values()
-            if row.guard_value is None or row.guard_value != seen[row.key.identity]
+            row.key for row in now.values() if row.guard_value is None or row.guard_value != seen[row.key.identity]
         ]
         for key, row in self._locked(moved, self._guarded()):
             now[key.identity] = self._row_now(key, row, guarded=True)
@@ -159,9 +156,7 @@ class SqlRows:
         guard = [self._definition.guard_column] if self._definition.guard_column else []
         return list(dict.fromkeys([*self._definition.inputs, *self._definition.outputs, *guard]))
 
-    def _locked(
-        self, keys: Sequence[RowKey], names: Sequence[str]
-    ) -> Iterator[tuple[RowKey, Mapping[str, Any]]]:
+    def _locked(self, keys: Sequence[RowKey], names: Sequence[str]) -> Iterator[tuple[RowKey, Mapping[str, Any]]]:
         flag = sa.case((self._pending, 1), else_=0).label("batchd_pending")
         return self._by_key(keys, [*self._columns(*names), flag])
 
@@ -179,10 +174,7 @@ class SqlRows:
         if len(self._keys) == 1:
             return self._keys[0].in_([parts[0] for parts in decoded])
         return sa.or_(
-            *(
-                sa.and_(*(column == part for column, part in zip(self._keys, parts, strict=True)))
-                for parts in decoded
-            )
+            *(sa.and_(*(column == part for column, part in zip(self._keys, parts, strict=True))) for parts in decoded)
         )
 
     def _beyond(self, after: tuple[Any, ...] | None) -> list[ColumnElement[bool]]:

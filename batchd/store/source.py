@@ -30,9 +30,7 @@ class SourceTable:
         ConfigError: there is no such table; names the near ones.
     """
 
-    def __init__(
-        self, connection: Connection, dialect: LedgerDialect, table: str, schema: str | None
-    ) -> None:
+    def __init__(self, connection: Connection, dialect: LedgerDialect, table: str, schema: str | None) -> None:
         self._connection = connection
         self._dialect = dialect
         self._table = table
@@ -49,15 +47,11 @@ class SourceTable:
         users = [name for name in names if not name.startswith("batchd_")]
         if self._table in names:
             return
-        near = difflib.get_close_matches(
-            self._table.lower(), [name.lower() for name in users], n=1, cutoff=0.5
-        )
+        near = difflib.get_close_matches(self._table.lower(), [name.lower() for name in users], n=1, cutoff=0.5)
         matching = [name for name in users if near and name.lower() == near[0]]
         hint = f"; did you mean {matching[0]!r}?" if matching else ""
         known = ", ".join(sorted(users)[:10]) or "none"
-        raise ConfigError(
-            f"the database has no table {self._table!r}{hint}", next_command=f"tables here: {known}"
-        )
+        raise ConfigError(f"the database has no table {self._table!r}{hint}", next_command=f"tables here: {known}")
 
     def column_named(self, name: str) -> ColumnInfo:
         """A column by its exact name. Raises ConfigError, naming the nearest one."""
@@ -105,15 +99,11 @@ class SourceTable:
     def _reflected_sets(self) -> list[list[str]]:
         primary = self._inspector.get_pk_constraint(self._table, self._schema) if self._is_table() else None
         indexes = self._inspector.get_indexes(self._table, self._schema) if self._is_table() else []
-        constraints = (
-            self._inspector.get_unique_constraints(self._table, self._schema) if self._is_table() else []
-        )
+        constraints = self._inspector.get_unique_constraints(self._table, self._schema) if self._is_table() else []
         found: list[list[str]] = [list(primary["constrained_columns"])] if primary else []
         # A partial index, or one over an expression, says nothing about all rows.
         whole = [one for one in indexes if one["unique"] and not _is_partial(one)]
-        found += [
-            [str(name) for name in one["column_names"]] for one in whole if None not in one["column_names"]
-        ]
+        found += [[str(name) for name in one["column_names"]] for one in whole if None not in one["column_names"]]
         found += [list(one["column_names"]) for one in constraints]
         return [columns for columns in found if columns]
 
@@ -141,9 +131,7 @@ class SourceTable:
         table = source_table(definition)
         columns = [table.c[name] for name in definition.inputs] or [sa.literal_column("1")]
         for where in (pending_clause(definition.pending), sa.literal_column("(1 = 1)")):
-            row = self._connection.execute(
-                sa.select(*columns).select_from(table).where(where).limit(1)
-            ).first()
+            row = self._connection.execute(sa.select(*columns).select_from(table).where(where).limit(1)).first()
             if row is not None:
                 return dict(zip(definition.inputs, row, strict=False))
         return None
@@ -152,9 +140,7 @@ class SourceTable:
         """How many of the first rows have a key that is NULL or of the wrong type."""
         table = source_table(definition)
         codec = KeyCodec(definition.key)
-        rows = self._connection.execute(
-            sa.select(*(table.c[name] for name in definition.key_columns)).limit(most)
-        )
+        rows = self._connection.execute(sa.select(*(table.c[name] for name in definition.key_columns)).limit(most))
         return sum(not _usable(codec, tuple(row)) for row in rows)
 
 

@@ -63,6 +63,19 @@ class SqlTasks:
         self._change(task_id, fingerprint=fingerprint, resume_key=None)
         self._events.add("task", task_id, "rebound", reason="table or key changed while nothing was open")
 
+    def bound_to(self, fingerprint: str) -> list[TaskRecord]:
+        """The tasks on this table and key, in the order they came."""
+        rows = self._connection.execute(
+            sa.select(tables.task).where(tables.task.c.fingerprint == fingerprint).order_by(tables.task.c.id)
+        )
+        return [_record(row) for row in rows]
+
+    def last_definition(self, task_id: int) -> TaskDefinition | None:
+        """What the task was when it was last claimed for."""
+        version = tables.task_version
+        newest = self._connection.scalar(sa.select(sa.func.max(version.c.id)).where(version.c.task_id == task_id))
+        return None if newest is None else self.definition(int(newest))
+
     def has_open_work(self, task_id: int) -> bool:
         """Open batches, or gates that wait for something."""
         batch, gate = tables.batch, tables.gate
@@ -84,9 +97,7 @@ class SqlTasks:
     def save_version(self, task_id: int, definition: TaskDefinition) -> int:
         """One row per definition ever used."""
         version = tables.task_version
-        known = sa.select(version.c.id).where(
-            version.c.task_id == task_id, version.c.version == definition.version
-        )
+        known = sa.select(version.c.id).where(version.c.task_id == task_id, version.c.version == definition.version)
         found = self._connection.scalar(known)
         if found is None:
             self._connection.execute(
@@ -126,9 +137,7 @@ class SqlTasks:
 
     def is_paused(self, task_id: int) -> bool:
         """True while a person, or a billing stop, holds the task."""
-        return bool(
-            self._connection.scalar(sa.select(tables.task.c.paused).where(tables.task.c.id == task_id))
-        )
+        return bool(self._connection.scalar(sa.select(tables.task.c.paused).where(tables.task.c.id == task_id)))
 
     def seconds_since_sweep(self, task_id: int) -> float | None:
         """By the database's clock."""
@@ -139,9 +148,7 @@ class SqlTasks:
     def seconds_since_batch(self, task_id: int) -> float | None:
         """By the database's clock."""
         batch = tables.batch
-        newest = (
-            sa.select(sa.func.max(batch.c.created_at)).where(batch.c.task_id == task_id).scalar_subquery()
-        )
+        newest = sa.select(sa.func.max(batch.c.created_at)).where(batch.c.task_id == task_id).scalar_subquery()
         found = self._connection.scalar(sa.select(self._dialect.seconds_between(self._dialect.now(), newest)))
         return None if found is None else float(found)
 

@@ -94,9 +94,7 @@ def error_for(call: Call, reply: Reply, where: str) -> VendorError:
     code = refusal.code or f"http_{refusal.status}"
     message = f"{where} did not {call}: HTTP {refusal.status}{_details(refusal)}{_consequence(call, kind)}"
     if kind is VendorBusyError:
-        return VendorBusyError(
-            message, code=code, request_id=refusal.request_id, retry_after=refusal.retry_after
-        )
+        return VendorBusyError(message, code=code, request_id=refusal.request_id, retry_after=refusal.retry_after)
     return kind(message, code=code, request_id=refusal.request_id, next_command=next_command)
 
 

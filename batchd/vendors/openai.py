@@ -123,9 +123,7 @@ class OpenAIVendor:
         """The size of a file in bytes, None where the vendor does not tell."""
         files = self._again.files.with_raw_response
         try:
-            return self._ask(
-                Call.FILE, lambda: files.retrieve(_checked_id(file_id)), wire.file_bytes_from_json
-            )
+            return self._ask(Call.FILE, lambda: files.retrieve(_checked_id(file_id)), wire.file_bytes_from_json)
         except (VendorNotFoundError, VendorRefusedError):
             # Not every compatible server describes its result files; the download says whether it is there.
             return None

@@ -61,7 +61,7 @@ class World:
         return self.folder / "config.toml"
 
     def write_config(self, more: str = "", **replaced: str) -> None:
-        """Writes the config; ``replaced`` gives lines by their key, such as ``table='"x"'``; ``more`` is added."""
+        """Writes the config, with ``more`` at its end; ``replaced`` gives lines by their key."""
         lines = [
             next(
                 (f"{key} = {value}" for key, value in replaced.items() if line.startswith(f"{key} = ")), line
@@ -129,4 +129,6 @@ class World:
 
 def command_environment(**changes: str) -> dict[str, str]:
     """This process's environment, with the checkout's own code."""
-    return os.environ | {"PYTHONPATH": str(REPOSITORY), "PYTHONUTF8": "1"} | changes
+    # Without compiled files on disk every one of many processes would compile the SDK anew.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return inherited | {"PYTHONPATH": str(REPOSITORY), "PYTHONUTF8": "1"} | changes

@@ -1,4 +1,4 @@
-"""Bad input: each with an exit code, what and where it is, and the next step. Nothing is lost, nothing is paid."""
+"""Bad input: each with an exit code, what and where it is, and the next step. Nothing is lost."""
 
 import json
 import signal
@@ -64,11 +64,11 @@ def test_a_config_that_does_not_fit_is_refused_with_its_line(
 
     refused = world.run("submit")
 
-    assert 10 == refused.returncode
+    assert refused.returncode == 10
     assert "error: config.toml:" in refused.stderr
     assert told in refused.stderr
     assert "next: " in refused.stderr
-    assert [(0,)] == world.sql("SELECT count(*) FROM batchd_batch")
+    assert world.sql("SELECT count(*) FROM batchd_batch") == [(0,)]
 
 
 def test_check_config_tells_all_problems_at_once(world: World) -> None:
@@ -79,8 +79,8 @@ def test_check_config_tells_all_problems_at_once(world: World) -> None:
 
     document = json.loads(checked.stdout)
     problems = [one["sentence"] for one in document["remarks"] if one["level"] == "problem"]
-    assert 10 == checked.returncode
-    assert 3 == len(problems)
+    assert checked.returncode == 10
+    assert len(problems) == 3
     assert all(sentence.startswith("config.toml:") for sentence in problems)
 
 
@@ -90,7 +90,7 @@ def test_two_tasks_that_write_one_column_are_refused(world: World) -> None:
 
     refused = world.run("submit")
 
-    assert 10 == refused.returncode
+    assert refused.returncode == 10
     assert "task people writes column level of table people too" in refused.stderr
 
 
@@ -99,7 +99,7 @@ def test_a_missing_database_is_named(empty: World) -> None:
     refused = empty.run("submit", "--json")
 
     document = json.loads(refused.stdout)
-    assert 11 == refused.returncode
+    assert refused.returncode == 11
     assert f"there is no SQLite database at {empty.folder / 'people.db'}" == document["error"]["message"]
     assert "batchd db upgrade" in document["error"]["next_command"]
 
@@ -110,7 +110,7 @@ def test_a_database_without_a_ledger_is_told_to_be_upgraded(empty: World) -> Non
 
     refused = empty.run("status")
 
-    assert 11 == refused.returncode
+    assert refused.returncode == 11
     assert "error: this database has no batchd ledger yet" in refused.stderr
     assert "next: batchd db upgrade" in refused.stderr
 
@@ -121,7 +121,7 @@ def test_a_missing_config_is_told_with_the_places_looked_at(empty: World) -> Non
 
     refused = empty.run("status")
 
-    assert 10 == refused.returncode
+    assert refused.returncode == 10
     assert str(empty.config) in refused.stderr
     assert "next: batchd init" in refused.stderr
 
@@ -131,7 +131,7 @@ def test_a_batch_id_that_nobody_knows_is_wrong_usage(world: World, command: str)
     """The id is named, and the command that lists those that are known."""
     refused = world.run(command, "batch_nobody")
 
-    assert 2 == refused.returncode
+    assert refused.returncode == 2
     assert "'batch_nobody'" in refused.stderr
     assert "next: batchd " in refused.stderr
 
@@ -142,10 +142,10 @@ def test_a_vendor_that_is_not_there_keeps_the_batch_for_later(world: World) -> N
 
     refused = world.run("submit", "--batch-size", "25", "--json", TEST_VENDOR_KEY="any")
 
-    assert 12 == refused.returncode
+    assert refused.returncode == 12
     assert "error: vendor remote could not be reached" in refused.stderr
-    assert ["built"] == [one["state"] for one in json.loads(refused.stdout)["batches"]]
-    assert [("built",)] == world.sql("SELECT state FROM batchd_batch")
+    assert [one["state"] for one in json.loads(refused.stdout)["batches"]] == ["built"]
+    assert world.sql("SELECT state FROM batchd_batch") == [("built",)]
 
 
 def test_a_key_that_the_vendor_refuses_is_told_and_nothing_is_sent(world: World) -> None:
@@ -161,12 +161,12 @@ def test_a_key_that_the_vendor_refuses_is_told_and_nothing_is_sent(world: World)
         vendor.send_signal(signal.SIGINT)
         vendor.communicate(timeout=30)
 
-    assert 4 == refused.returncode
+    assert refused.returncode == 4
     assert "error: vendor remote refused the key" in refused.stderr
     assert "wrong" not in refused.stderr + refused.stdout
-    assert 0 == sent.returncode, sent.stderr
-    assert [("submitted", 25)] == world.sql("SELECT state, requests FROM batchd_batch")
-    assert 0 == vendor.returncode
+    assert sent.returncode == 0, sent.stderr
+    assert world.sql("SELECT state, requests FROM batchd_batch") == [("submitted", 25)]
+    assert vendor.returncode == 0
 
 
 def test_a_key_that_is_not_set_is_a_config_error(world: World) -> None:
@@ -175,9 +175,9 @@ def test_a_key_that_is_not_set_is_a_config_error(world: World) -> None:
 
     refused = world.run("submit")
 
-    assert 10 == refused.returncode
+    assert refused.returncode == 10
     assert "the environment variable TEST_VENDOR_KEY is not set" in refused.stderr
-    assert [(0,)] == world.sql("SELECT count(*) FROM batchd_batch")
+    assert world.sql("SELECT count(*) FROM batchd_batch") == [(0,)]
 
 
 def test_a_request_larger_than_a_file_may_be_fails_by_its_key(world: World) -> None:
@@ -188,9 +188,9 @@ def test_a_request_larger_than_a_file_may_be_fails_by_its_key(world: World) -> N
     submitted = world.run("submit", "--json")
     failures = world.run_json("failures")["failures"]
 
-    assert 3 == submitted.returncode
-    assert 24 == sum(one["requests"] for one in json.loads(submitted.stdout)["batches"])
-    assert [("7", "too_large")] == [(one["key"], one["outcome"]) for one in failures]
+    assert submitted.returncode == 3
+    assert sum(one["requests"] for one in json.loads(submitted.stdout)["batches"]) == 24
+    assert [(one["key"], one["outcome"]) for one in failures] == [("7", "too_large")]
 
 
 def test_rows_that_stay_pending_are_paid_for_once_and_become_a_finding(world: World) -> None:
@@ -204,12 +204,12 @@ def test_rows_that_stay_pending_are_paid_for_once_and_become_a_finding(world: Wo
 
     warnings = [one["sentence"] for one in checked["remarks"] if one["level"] == "warning"]
     assert "the task writes no column that this condition names" in " ".join(warnings)
-    assert 3 == first.returncode, first.stderr
-    assert 0 == second.returncode
-    assert [("pending-not-cleared", "task people")] == [
-        (one["kind"], one["subject"]) for one in status["findings"]
+    assert first.returncode == 3, first.stderr
+    assert second.returncode == 0
+    assert [(one["kind"], one["subject"]) for one in status["findings"]] == [
+        ("pending-not-cleared", "task people")
     ]
-    assert [(1, 25)] == world.sql("SELECT count(*), sum(applied) FROM batchd_batch")
+    assert world.sql("SELECT count(*), sum(applied) FROM batchd_batch") == [(1, 25)]
 
 
 def test_a_task_whose_key_changed_while_batches_are_open_is_not_claimed_for(world: World) -> None:
@@ -222,10 +222,10 @@ def test_a_task_whose_key_changed_while_batches_are_open_is_not_claimed_for(worl
     number = str(world.sql("SELECT min(id) FROM batchd_batch")[0][0])
     checked = world.run("check", number)
 
-    assert 3 == refused.returncode
+    assert refused.returncode == 3
     assert "batchd status" in json.loads(refused.stdout)["notes"][0]["sentence"]
-    assert [("task-moved",)] == world.sql("SELECT kind FROM batchd_finding WHERE closed_at IS NULL")
-    assert 0 == checked.returncode, checked.stderr
+    assert world.sql("SELECT kind FROM batchd_finding WHERE closed_at IS NULL") == [("task-moved",)]
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_a_renamed_task_keeps_its_rows(world: World) -> None:
@@ -238,9 +238,9 @@ def test_a_renamed_task_keeps_its_rows(world: World) -> None:
 
     again = world.run_json("submit")
 
-    assert [] == again["batches"]
+    assert again["batches"] == []
     assert "every pending row of table people is in work" in again["notes"][0]["sentence"]
-    assert [("candidates",)] == world.sql("SELECT name FROM batchd_task")
+    assert world.sql("SELECT name FROM batchd_task") == [("candidates",)]
 
 
 def test_a_vendor_account_that_changed_while_batches_are_open_becomes_a_finding(world: World) -> None:
@@ -250,8 +250,8 @@ def test_a_vendor_account_that_changed_while_batches_are_open_becomes_a_finding(
 
     checked = world.run("check", batch["vendor_batch_id"])
 
-    assert 5 == checked.returncode
-    assert [("account-moved", "vendor local")] == world.sql(
-        "SELECT kind, subject FROM batchd_finding WHERE closed_at IS NULL"
-    )
-    assert [(0,)] == world.sql("SELECT count(*) FROM people WHERE full_name IS NOT NULL")
+    assert checked.returncode == 5
+    assert world.sql("SELECT kind, subject FROM batchd_finding WHERE closed_at IS NULL") == [
+        ("account-moved", "vendor local")
+    ]
+    assert world.sql("SELECT count(*) FROM people WHERE full_name IS NOT NULL") == [(0,)]

@@ -17,17 +17,17 @@ def test_a_first_user_gets_from_nothing_to_filled_rows(empty: World) -> None:
     status = empty.run_json("status", "--count")
 
     assert upgraded.returncode == 0
-    assert [10, 10, 5] == [batch["requests"] for batch in submitted["batches"]]
+    assert [batch["requests"] for batch in submitted["batches"]] == [10, 10, 5]
     assert ran.returncode == 0
     last = json.loads(ran.stdout.splitlines()[-1])
-    assert "end" == last["event"]
-    assert 0 == last["exit_code"]
-    assert [(25,)] == empty.sql(
+    assert last["event"] == "end"
+    assert last["exit_code"] == 0
+    assert empty.sql(
         "SELECT count(*) FROM people WHERE full_name IS NOT NULL AND processed_at IS NOT NULL"
-    )
+    ) == [(25,)]
     task = status["tasks"][0]
-    assert {"applied": 25} == task["outcomes"]
-    assert 0 == task["backlog_now"]
+    assert task["outcomes"] == {"applied": 25}
+    assert task["backlog_now"] == 0
     assert task["input_tokens"] == empty.sql("SELECT sum(input_tokens) FROM batchd_batch")[0][0]
 
 
@@ -40,10 +40,10 @@ def test_a_batch_is_checked_by_the_vendors_id_from_another_folder(world: World, 
 
     checked = world.run("--check-batch", vendor_id, cwd=elsewhere, BATCHD_CONFIG=str(world.config))
 
-    assert 0 == submitted.returncode
-    assert 0 == checked.returncode
+    assert submitted.returncode == 0
+    assert checked.returncode == 0
     assert "is closed: 25 applied" in checked.stdout
-    assert [(25,)] == world.sql("SELECT count(*) FROM people WHERE full_name IS NOT NULL")
+    assert world.sql("SELECT count(*) FROM people WHERE full_name IS NOT NULL") == [(25,)]
 
 
 def test_a_batch_that_has_not_ended_is_told_with_exit_code_5(world: World) -> None:
@@ -54,8 +54,8 @@ def test_a_batch_that_has_not_ended_is_told_with_exit_code_5(world: World) -> No
 
     checked = world.run("check", str(number), "--json")
 
-    assert 5 == checked.returncode
-    assert "submitted" == json.loads(checked.stdout)["batch"]["state"]
+    assert checked.returncode == 5
+    assert json.loads(checked.stdout)["batch"]["state"] == "submitted"
 
 
 def test_a_table_without_rows_is_a_sentence_and_no_error(empty: World) -> None:
@@ -65,8 +65,8 @@ def test_a_table_without_rows_is_a_sentence_and_no_error(empty: World) -> None:
 
     submitted = empty.run("submit")
 
-    assert 0 == submitted.returncode
-    assert "Nothing is due in people: table people has no rows.\n" == submitted.stdout
+    assert submitted.returncode == 0
+    assert submitted.stdout == "Nothing is due in people: table people has no rows.\n"
 
 
 def test_a_signal_ends_the_daemon_with_exit_code_0(world: World) -> None:
@@ -78,26 +78,45 @@ def test_a_signal_ends_the_daemon_with_exit_code_0(world: World) -> None:
         daemon.send_signal(signal.SIGTERM)
         _, errors = daemon.communicate(timeout=30)
 
-    assert "pass" == first["event"]
-    assert 0 == daemon.returncode, errors
-    assert [(0,)] == world.sql("SELECT count(*) FROM batchd_batch WHERE lease_owner IS NOT NULL")
+    assert first["event"] == "pass"
+    assert daemon.returncode == 0, errors
+    assert world.sql("SELECT count(*) FROM batchd_batch WHERE lease_owner IS NOT NULL") == [(0,)]
+
+
+def test_an_interrupted_submit_finishes_the_batch_in_hand(world: World) -> None:
+    """Ctrl-C ends `submit` with 130; the next one sends what is left, and no row twice."""
+    world.write_config(batch_size="1\nmax_open_batches = 100")
+    with world.start("submit") as command:
+        assert command.stderr is not None
+        while "submit.created" not in command.stderr.readline():
+            pass
+
+        command.send_signal(signal.SIGINT)
+        command.communicate(timeout=30)
+    sent = world.sql("SELECT count(*) FROM batchd_batch WHERE vendor_batch_id IS NOT NULL")[0][0]
+    again = world.run("submit")
+
+    assert command.returncode == 130
+    assert 1 <= sent < 25
+    assert again.returncode == 0, again.stderr
+    assert world.sql("SELECT count(*), count(DISTINCT vendor_batch_id) FROM batchd_batch") == [(25, 25)]
 
 
 def test_num_batches_builds_no_more_than_asked_for(world: World) -> None:
     """`--continuous --num-batches 1` builds one batch, finishes it, and ends."""
     ran = world.run("--continuous", "--num-batches", "1", "--batch-size", "4", "--check-interval", "0.1")
 
-    assert 0 == ran.returncode, ran.stderr
-    assert [(1, 4)] == world.sql("SELECT count(*), sum(applied) FROM batchd_batch WHERE state = 'closed'")
+    assert ran.returncode == 0, ran.stderr
+    assert world.sql("SELECT count(*), sum(applied) FROM batchd_batch WHERE state = 'closed'") == [(1, 4)]
 
 
 def test_two_forms_at_once_are_wrong_usage(world: World) -> None:
     """`--submit --continuous` does neither."""
     refused = world.run("--submit", "--continuous")
 
-    assert 2 == refused.returncode
+    assert refused.returncode == 2
     assert "--submit and --continuous can't be asked for together" in refused.stderr
-    assert [(0,)] == world.sql("SELECT count(*) FROM batchd_batch")
+    assert world.sql("SELECT count(*) FROM batchd_batch") == [(0,)]
 
 
 def test_a_person_can_pause_a_task_and_let_it_go_on(world: World) -> None:
@@ -110,9 +129,9 @@ def test_a_person_can_pause_a_task_and_let_it_go_on(world: World) -> None:
     world.run_json("resume", "people")
     resumed = world.run_json("submit")
 
-    assert 0 == paused.returncode
+    assert paused.returncode == 0
     assert "Task people is paused (night shift)" in while_paused.stdout
-    assert 1 == resumed["batches"][-1]["requests"]
+    assert resumed["batches"][-1]["requests"] == 1
 
 
 def test_failed_rows_are_listed_and_tried_again_when_a_person_says_so(world: World) -> None:
@@ -125,9 +144,9 @@ def test_failed_rows_are_listed_and_tried_again_when_a_person_says_so(world: Wor
     retried = world.run_json("retry", "--key", "7")
     again = world.run_json("submit")
 
-    assert 3 == submitted.returncode
-    assert 25 == len(failures)
-    assert ("1", "failed", "unrenderable") == tuple(failures[0][name] for name in ("key", "state", "outcome"))
+    assert submitted.returncode == 3
+    assert len(failures) == 25
+    assert tuple(failures[0][name] for name in ("key", "state", "outcome")) == ("1", "failed", "unrenderable")
     assert "batchd retry" in failures[0]["next_step"]
-    assert 1 == retried["number"]
-    assert [1] == [batch["requests"] for batch in again["batches"]]
+    assert retried["number"] == 1
+    assert [batch["requests"] for batch in again["batches"]] == [1]

@@ -67,15 +67,17 @@ class SqliteUnderTest:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "store.db"
-        database = open_database(f"sqlite:///{self.path}", create=True)
-        upgrade(database.engine, database.dialect, database.url)
-        database.engine.dispose()
         self._opened: list[Database] = []
+        database = self._open(create=True)
+        upgrade(database.engine, database.dialect, database.url)
 
     def open(self) -> Database:
-        database = open_database(f"sqlite:///{self.path}")
+        return self._open(create=False)
+
+    def _open(self, *, create: bool) -> Database:
+        database = open_database(f"sqlite:///{self.path}", create=create)
         database.engine.dispose()
-        sa.event.listen(database.engine.pool, "connect", _do_not_wait)
+        sa.event.listen(database.engine.pool, "connect", _hurry)
         self._opened.append(database)
         return database
 
@@ -95,6 +97,7 @@ class SqliteUnderTest:
 
     def execute(self, sql: str, *parameters: Any) -> list[Any]:
         with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
+            connection.execute("PRAGMA synchronous = OFF")
             return connection.execute(sql, parameters).fetchall()
 
     def quote(self, name: str) -> str:
@@ -127,8 +130,11 @@ _TYPES: dict[Kind, str] = {
 _COLLATIONS: dict[Equality, str] = {"exact": "", "nocase": "COLLATE NOCASE", "rtrim": "COLLATE RTRIM"}
 
 
-def _do_not_wait(connection: sqlite3.Connection, _record: object) -> None:
+def _hurry(connection: sqlite3.Connection, _record: object) -> None:
+    # No wait for locks, nor for the disk: no power fails in these tests. That batchd itself waits for the
+    # disk is held in test_ledger_sql.
     connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def moment(text: str) -> dt.datetime:
@@ -187,7 +193,7 @@ class Desk:
             pages.append(self.page(pages[-1].last, limit))
         return pages
 
-    def keys(self, limit: int = 100) -> list[RowKey]:
+    def claimable(self, limit: int = 100) -> list[RowKey]:
         """All claimable keys."""
         return [key for page in self.pages(limit) for key in page.keys]
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from batchd.core.keys import RowKey
 from batchd.core.model import Lease
 from batchd.core.outcomes import Outcome
+from batchd.core.packing import Failure
 from batchd.errors import BatchdError, DatabaseError, DataRefusedError, LeaseLostError
 from batchd.ports import Ledger
 from tests.conformance.stores import Desk, StoreUnderTest, a_definition, moment
@@ -57,6 +58,20 @@ def test_a_released_lease_is_free(desk: Desk) -> None:
     assert second.epoch > first.epoch
     with pytest.raises(LeaseLostError):
         pause(desk, first)
+
+
+def test_an_owner_has_only_its_latest_lease(desk: Desk) -> None:
+    """Taken again, the earlier one neither writes nor frees anything, though the owner is the same."""
+    first = desk.held("one")
+    second = desk.held("one")
+
+    with pytest.raises(LeaseLostError):
+        pause(desk, first)
+    desk.store.transact(lambda ledger: ledger.tasks.release(first))
+
+    assert not is_paused(desk)
+    assert desk.lease("two") is None
+    pause(desk, second)
 
 
 def test_a_release_by_who_lost_it_frees_nothing(desk: Desk) -> None:
@@ -123,8 +138,8 @@ def test_a_dead_owners_lease_is_taken_at_once(desk: Desk) -> None:
 
 def test_a_lease_of_a_batch_is_its_own(desk: Desk) -> None:
     """Task and batches are worked on by different processes at once."""
-    batch = desk.build(desk.keys()[:1])
-    other = desk.build(desk.keys()[:1], uid="u2")
+    batch = desk.build(desk.claimable()[:1])
+    other = desk.build(desk.claimable()[:1], uid="u2")
     desk.held("one")
 
     def take(batch_id: int, owner: str) -> Lease | None:
@@ -180,7 +195,7 @@ def test_claims_of_two_processes_do_not_overlap(db: StoreUnderTest) -> None:
 
     def claim(here: Desk, owner: str) -> None:
         uids = (f"{owner}-{number}" for number in itertools.count())
-        while keys := here.keys()[:7]:
+        while keys := here.claimable()[:7]:
             with contextlib.suppress(DatabaseError):  # The other one was writing, each time it was tried.
                 here.build(keys, uid=next(uids))
 
@@ -220,9 +235,9 @@ def test_a_failing_step_leaves_nothing_behind(desk: Desk) -> None:
 
     assert not is_paused(desk)
     assert desk.events() == []
-    assert desk.db.execute(
-        "SELECT count(answer), (SELECT count(*) FROM batchd_finding) FROM item"
-    ) == [(0, 0)]
+    assert desk.db.execute("SELECT count(answer), (SELECT count(*) FROM batchd_finding) FROM item") == [
+        (0, 0)
+    ]
 
 
 def test_a_transaction_runs_again_as_a_whole(desk: Desk) -> None:
@@ -276,7 +291,7 @@ def test_a_lock_that_is_released_is_waited_for(desk: Desk) -> None:
 def test_reading_does_not_wait_for_a_writer(desk: Desk) -> None:
     """Looking, and starting up, take no write lock."""
     with desk.db.locked():
-        assert len(desk.keys()) == 5
+        assert len(desk.claimable()) == 5
         assert not is_paused(desk)
         desk.db.open().store(actor="another", is_dead=lambda _: False)
 
@@ -291,12 +306,12 @@ def test_a_reader_sees_one_state_of_the_database(desk: Desk) -> None:
         return before, rows.count_claimable()
 
     assert desk.store.read(look) == (5, 5)
-    assert len(desk.keys()) == 4
+    assert len(desk.claimable()) == 4
 
 
 def test_a_constraint_of_the_ledger_blames_no_row(desk: Desk) -> None:
     """Only the write of a row can be refused for its values; batchd's own mistakes are its own."""
-    failure = [(RowKey(9), Outcome.TOO_LARGE, "c", "s")]
+    failure = [Failure(RowKey(9), Outcome.TOO_LARGE, "c", "s")]
 
     def twice(ledger: Ledger) -> None:
         ledger.gates.fail(desk.task_id, failure)

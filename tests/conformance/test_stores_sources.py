@@ -89,7 +89,13 @@ def test_columns_are_told_as_they_are(db: StoreUnderTest, look: Look) -> None:
 )
 @pytest.mark.parametrize("key", [["k"], []])
 def test_the_kind_and_equality_of_a_key_are_the_columns(
-    db: StoreUnderTest, look: Look, column: ColumnSpec, kind: KeyKind, equality: KeyEquality, key: list[str]
+    db: StoreUnderTest,
+    look: Look,
+    column: ColumnSpec,
+    *,
+    kind: KeyKind,
+    equality: KeyEquality,
+    key: list[str],
 ) -> None:
     """Whether there is an index or not."""
     db.create_table("item", column, key=key)
@@ -139,13 +145,9 @@ def test_a_column_that_compares_inexactly_is_no_key(db: StoreUnderTest, look: Lo
     ],
 )
 def test_only_the_database_can_keep_a_key_unique(
-    db: StoreUnderTest,
-    look: Look,
-    sql: str,
-    key: list[str],
-    kept: bool,  # noqa: FBT001
+    db: StoreUnderTest, look: Look, sql: str, key: list[str], *, kept: bool
 ) -> None:
-    """A primary key or a unique index over all rows; a partial one, or one over an expression, is not enough."""
+    """A primary key or a unique index over all rows; a partial one, or an expression's, is not enough."""
     for statement in sql.split(";"):
         db.execute(statement)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batchd.core.tasks import KeyColumn
+from batchd.core.tasks import KeyColumn, KeyEquality, KeyKind
 from batchd.pipeline import SENDING, StageMaker, run_pass
 from batchd.ports import ConfiguredTask, Orders, Scope
 from tests.fakes.answers import answered
@@ -287,8 +287,8 @@ def test_a_task_whose_key_moved_while_rows_are_in_work_is_not_claimed_for(bench:
 )
 def test_keys_of_any_type_come_back_to_their_rows(tmp_path: Path, column: str, keys: list[Any]) -> None:
     """Text with any character, bytes, collations: each row gets its own answer, once."""
-    kind = "binary" if "BLOB" in column else "text"
-    equality = "nocase" if "NOCASE" in column else "exact"
+    kind: KeyKind = "binary" if "BLOB" in column else "text"
+    equality: KeyEquality = "nocase" if "NOCASE" in column else "exact"
     task = person_task(key=(KeyColumn(name="code", kind=kind, equality=equality),))
     table = f"CREATE TABLE person ({column}, resume TEXT, name TEXT, level TEXT, done_at TEXT)"
     bench = Bench(tmp_path, task, table)
@@ -391,3 +391,33 @@ def meanwhile(bench: Bench, monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
         return transact(work, lease=lease)
 
     monkeypatch.setattr(store, "transact", interrupted)
+
+
+def test_a_task_renamed_without_a_word_is_not_claimed_for(bench: Bench) -> None:
+    """Its rows are in work under the old name: claiming them again would pay twice, so a person says ``formerly``."""
+    bench.add_people("one")
+    bench.run(*CLAIM)
+    renamed = ConfiguredTask(person_task(name="staff"))
+    bench.place = replace(bench.place, tasks={"staff": renamed}, configured=frozenset({"staff"}))
+
+    bench.run(*CLAIM)
+
+    assert [1] == claimed(bench)
+    assert [("task-moved", "task staff")] == bench.findings()
+
+    told = ConfiguredTask(person_task(name="crew"), formerly="people")
+    bench.place = replace(bench.place, tasks={"crew": told}, configured=frozenset({"crew"}))
+    bench.run_until_quiet()
+    assert [(1, "applied")] == bench.outcomes()
+
+
+def test_another_task_on_the_same_table_is_none_of_the_firsts_business(bench: Bench) -> None:
+    """Both are configured, or they fill other columns: each row may be in work for both."""
+    bench.add_people("one")
+    bench.run(*CLAIM)
+    other = ConfiguredTask(person_task(name="others"))
+    bench.place = replace(bench.place, tasks={"others": other}, configured=frozenset({"people", "others"}))
+
+    bench.run(*CLAIM)
+
+    assert [1, 1] == claimed(bench)

@@ -140,7 +140,7 @@ def test_a_file_shorter_than_told_is_looked_at_again_and_then_held(bench: Bench)
     while "ended" not in bench.states():
         bench.run(*POLL)
     told = bench.vendor.files[bench.batch()["output_file_id"]]
-    bench.vendor.file_bytes = lambda _: len(told)  # type: ignore[method-assign]
+    bench.vendor.file_bytes = lambda _: len(told)  # type: ignore[method-assign,assignment]
     bench.vendor.download_cut_short(bench.batch()["output_file_id"], 10)
 
     bench.check_until("held")

@@ -49,8 +49,8 @@ def test_columns_that_are_filled_everywhere_are_left_alone() -> None:
 
     found = guess("people", seen(columns, full=frozenset({"email"})), ())
 
-    assert ["FullName"] == [one.column for one in found.answers]
-    assert ("email",) == found.left_alone
+    assert [one.column for one in found.answers] == ["FullName"]
+    assert found.left_alone == ("email",)
 
 
 def test_fields_are_named_in_snake_case_and_differ() -> None:
@@ -59,7 +59,7 @@ def test_fields_are_named_in_snake_case_and_differ() -> None:
 
     found = guess("people", seen(columns), ())
 
-    assert ["full_name", "full_name_"] == [one.name for one in found.answers]
+    assert [one.name for one in found.answers] == ["full_name", "full_name_"]
 
 
 @pytest.mark.parametrize(

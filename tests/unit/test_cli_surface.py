@@ -73,7 +73,7 @@ def test_help_loads_neither_sdk_nor_database(tmp_path: Path) -> None:
         check=True,
     )
 
-    assert "loaded: [] code: 0" == done.stdout.splitlines()[-1]
+    assert done.stdout.splitlines()[-1] == "loaded: [] code: 0"
     assert "check-config" in done.stdout
 
 
@@ -87,7 +87,7 @@ def test_an_unexpected_error_is_told_by_kind_and_place_only(capsys: pytest.Captu
         conduct(Call(), fails)
 
     told = capsys.readouterr().err
-    assert INTERNAL == ended.value.exit_code
+    assert ended.value.exit_code == INTERNAL
     assert "internal error: KeyError at batchd/cli/call.py:" in told
     assert "Jane" not in told
 
@@ -102,10 +102,10 @@ def test_an_error_is_one_document_and_two_lines(capsys: pytest.CaptureFixture[st
         conduct(Call(as_json=True), fails)
 
     told = capsys.readouterr()
-    assert 11 == ended.value.exit_code
-    assert "error: there is no database\nnext: make one\n" == told.err
+    assert ended.value.exit_code == 11
+    assert told.err == "error: there is no database\nnext: make one\n"
     assert '"next_command": "make one", "exit_code": 11' in told.out
-    assert 1 == len(told.out.splitlines())
+    assert len(told.out.splitlines()) == 1
 
 
 def test_an_option_behind_the_command_wins_over_the_same_before_it() -> None:
@@ -116,3 +116,24 @@ def test_an_option_behind_the_command_wins_over_the_same_before_it() -> None:
     merged = calls.call_of(context, None, "b")
 
     assert Call(Path("a.toml"), "b", as_json=True) == merged
+
+
+def test_commands_are_named_as_the_reader_called_them() -> None:
+    """Started by run_batch.sh, batchd is not on the PATH: the commands it names must work as written."""
+    line = "next: batchd show 7, or batchd check-config; batchd itself is fine, so is /opt/batchd run"
+
+    named = as_called(line, {"BATCHD_CALLED_AS": "./run_batch.sh"})
+
+    assert named == (
+        "next: ./run_batch.sh show 7, or ./run_batch.sh check-config; batchd itself is fine, so is /opt/batchd run"
+    )
+    assert as_called(line, {}) == line
+
+
+def test_every_command_can_be_named_as_called() -> None:
+    """A new command must be known where commands are renamed for the reader."""
+    names = {command.name for command in typer.main.get_command(app).commands.values()}  # type: ignore[attr-defined]
+
+    left = {name for name in names if as_called(f"batchd {name}", {"BATCHD_CALLED_AS": "x"}) != f"x {name}"}
+
+    assert left == set()

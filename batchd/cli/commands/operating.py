@@ -121,9 +121,7 @@ def resolve(
         from batchd.cli import operating
 
         if vendor_batch is not None and again:
-            raise UsageError(
-                "--adopt and --send-again exclude each other", next_command=f"batchd show {batch}"
-            )
+            raise UsageError("--adopt and --send-again exclude each other", next_command=f"batchd show {batch}")
         return operating.resolve(call, batch, vendor_batch=vendor_batch, again=again)
 
     conduct(call_of(ctx, config, task, as_json), command)

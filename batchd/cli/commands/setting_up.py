@@ -35,19 +35,13 @@ def init(
         str,
         typer.Option("--url", metavar="URL", help="The database, such as sqlite:///candidates.db."),
     ],
-    table: Annotated[
-        str, typer.Option("--table", metavar="TABLE", help="The table whose rows are to be done.")
-    ],
-    schema: Annotated[
-        str | None, typer.Option("--schema", metavar="SCHEMA", help="The table's schema.")
-    ] = None,
+    table: Annotated[str, typer.Option("--table", metavar="TABLE", help="The table whose rows are to be done.")],
+    schema: Annotated[str | None, typer.Option("--schema", metavar="SCHEMA", help="The table's schema.")] = None,
     key: Annotated[
         list[str] | None,
         typer.Option("--key", metavar="COLUMN", help="Key column, else the primary key; may be given again."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")] = Path(
-        "config.toml"
-    ),
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")] = Path("config.toml"),
     as_json: JsonOption = False,
 ) -> None:
     """Look at a table and write a commented config for it. Never overwrites a file."""
@@ -136,9 +130,7 @@ def demo(
     folder: Annotated[
         Path, typer.Option("--folder", metavar="DIR", help="Where everything of the demo is kept.")
     ] = Path("demo"),
-    reset: Annotated[
-        bool, typer.Option("--reset", help="Start over, also where you changed something.")
-    ] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Start over, also where you changed something.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Fill a table of made-up résumés by way of the local vendor: no key, no network."""
@@ -175,9 +167,7 @@ def db_adopt(
     *,
     config: ConfigOption = None,
     as_json: JsonOption = False,
-    moved: Annotated[
-        bool, typer.Option("--moved", help="The database moved; its old place is gone.")
-    ] = False,
+    moved: Annotated[bool, typer.Option("--moved", help="The database moved; its old place is gone.")] = False,
     copied: Annotated[bool, typer.Option("--copied", help="This is a copy; the original lives on.")] = False,
 ) -> None:
     """Say where the ledger belongs, after its database was moved or copied."""

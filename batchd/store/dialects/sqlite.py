@@ -84,13 +84,8 @@ class SqliteDialect:
         columns = list(changes[0][1])
         statement = (
             sa.update(table)
-            .where(
-                *(table.c[name] == sa.bindparam(f"batchd_key_{at}") for at, name in enumerate(key_columns))
-            )
-            .values(
-                {name: sa.bindparam(f"batchd_value_{at}") for at, name in enumerate(columns)}
-                | dict(constants)
-            )
+            .where(*(table.c[name] == sa.bindparam(f"batchd_key_{at}") for at, name in enumerate(key_columns)))
+            .values({name: sa.bindparam(f"batchd_value_{at}") for at, name in enumerate(columns)} | dict(constants))
         )
         parameters = [
             {f"batchd_key_{at}": part for at, part in enumerate(key)}

@@ -1,0 +1,34 @@
+"""What the stages need from the outside, as protocols; the adapters and the fakes implement them."""
+
+from batchd.ports.batches import Batches, Tasks
+from batchd.ports.rows import Contents, Findings, Gates, Requests, Rows
+from batchd.ports.scope import EVERYTHING, Counts, Orders, Scope, Stage
+from batchd.ports.spool import InputWriter, Spool
+from batchd.ports.store import Ledger, Store
+from batchd.ports.vendor import Account, Vendor
+from batchd.ports.workplace import ConfiguredTask, Prices, Progress, Workplace
+
+__all__ = [
+    "EVERYTHING",
+    "Account",
+    "Batches",
+    "ConfiguredTask",
+    "Contents",
+    "Counts",
+    "Findings",
+    "Gates",
+    "InputWriter",
+    "Ledger",
+    "Orders",
+    "Prices",
+    "Progress",
+    "Requests",
+    "Rows",
+    "Scope",
+    "Spool",
+    "Stage",
+    "Store",
+    "Tasks",
+    "Vendor",
+    "Workplace",
+]

@@ -1,0 +1,147 @@
+"""The ledger's tasks and batches."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from batchd.core.model import Batch, Lease, NewBatch, TaskRecord
+from batchd.core.outcomes import Outcome
+from batchd.core.states import BatchState
+from batchd.core.tasks import TaskDefinition
+from batchd.ports.scope import Scope
+
+
+class Tasks(Protocol):
+    """``batchd_task`` and ``batchd_task_version``."""
+
+    def find(self, name: str) -> TaskRecord | None:
+        """The task, None where the ledger does not know it."""
+
+    def add(self, name: str, fingerprint: str) -> TaskRecord:
+        """Adds a task."""
+
+    def rename(self, task_id: int, name: str) -> None:
+        """Gives a task its new name."""
+
+    def set_fingerprint(self, task_id: int, fingerprint: str) -> None:
+        """Binds the task to another table or key, and forgets its resume point."""
+
+    def bound_to(self, fingerprint: str) -> list[TaskRecord]:
+        """The tasks on this table and key."""
+
+    def last_definition(self, task_id: int) -> TaskDefinition | None:
+        """The definition that was written down last; None where there is none."""
+
+    def has_open_work(self, task_id: int) -> bool:
+        """True while a gate or a batch of the task is open."""
+
+    def take_lease(self, task_id: int, owner: str, seconds: float) -> Lease | None:
+        """Takes the lease for claiming; None while another holds it."""
+
+    def release(self, lease: Lease) -> None:
+        """Gives the lease back."""
+
+    def save_version(self, task_id: int, definition: TaskDefinition) -> int:
+        """Writes the definition down, once; returns its version id."""
+
+    def definition(self, version_id: int) -> TaskDefinition:
+        """A definition that was written down."""
+
+    def set_resume_key(self, task_id: int, key: int | None) -> None:
+        """Moves the point where the next claim starts."""
+
+    def record_sweep(self, task_id: int, backlog: int) -> None:
+        """Writes down what a full sweep left unclaimed, with the time."""
+
+    def pause(self, task_id: int, reason: str) -> None:
+        """Stops claiming, submitting and applying of a task."""
+
+    def unpause(self, task_id: int, reason: str) -> None:
+        """Lets a paused task go on."""
+
+    def is_paused(self, task_id: int) -> bool:
+        """True while a person, or a billing stop, holds the task."""
+
+    def seconds_since_sweep(self, task_id: int) -> float | None:
+        """Seconds since the last full sweep, by the database's clock."""
+
+    def seconds_since_batch(self, task_id: int) -> float | None:
+        """Seconds since the task's last batch was built, None where it never had one."""
+
+
+class Batches(Protocol):
+    """``batchd_batch``. Every move is recorded as an event in the same transaction."""
+
+    def add(self, batch: NewBatch) -> int:
+        """Records a built batch; returns its id."""
+
+    def get(self, batch_id: int) -> Batch:
+        """The batch as it is now."""
+
+    def find(self, reference: str) -> Batch | None:
+        """The batch with this vendor id, uid or row id."""
+
+    def at(self, position: BatchState, scope: "Scope", *, due: bool = True) -> list[Batch]:
+        """Batches at a position (held ones too), oldest first; ``due`` leaves out those told to wait."""
+
+    def open_accounts(self) -> set[str]:
+        """Names of the vendor accounts that open batches belong to."""
+
+    def open_count(self, task_id: int) -> int:
+        """Batches of a task that have not come to an end."""
+
+    def take_lease(self, batch_id: int, owner: str, seconds: float) -> Lease | None:
+        """Takes the lease of a batch; None while another holds it."""
+
+    def release(self, lease: Lease) -> None:
+        """Gives the lease back."""
+
+    def move(self, batch: Batch, to: BatchState, reason: str, **changes: Any) -> Batch:
+        """Moves a batch on, keeping it held where it is held; raises LeaseLostError where it has moved already."""
+
+    def hold(self, batch: Batch, reason: str, code: str = "") -> Batch:
+        """Makes a batch wait for a person."""
+
+    def resume(self, batch: Batch, reason: str, **changes: Any) -> Batch:
+        """Lets a held batch go on from where it stands."""
+
+    def abandon(self, batch: Batch, reason: str) -> Batch:
+        """Ends a batch that was never sent, or that a person gives up."""
+
+    def note(self, batch: Batch, **changes: Any) -> None:
+        """Writes down facts that do not move the batch."""
+
+    def note_polled(self, batch: Batch, **changes: Any) -> None:
+        """The same, with the time of the look."""
+
+    def note_applied(self, batch: Batch) -> None:
+        """Stamps the last chunk that was applied."""
+
+    def wait(self, batch: Batch, seconds: float) -> None:
+        """Leaves the batch alone for a while."""
+
+    def seconds_waiting(self, batch: Batch) -> float:
+        """Seconds since the intent to create was written down."""
+
+    def seconds_since_submit(self, batch: Batch) -> float:
+        """The batch's age at the vendor."""
+
+    def seconds_past_window(self, batch: Batch) -> float:
+        """Seconds since the vendor's window ended; negative while it is open or not known."""
+
+    def tally(self, batch: Batch) -> dict[Outcome, int]:
+        """Counts the requests per outcome and writes counts, tokens and cost to the batch."""
+
+    def has_open_requests(self, batch: Batch) -> bool:
+        """True while a request or a gate of the batch is open."""
+
+    def known_vendor_ids(self, account: str, ids: Sequence[str]) -> frozenset[str]:
+        """Which of these vendor batch ids the ledger knows."""
+
+    def known_uids(self, uids: Sequence[str]) -> frozenset[str]:
+        """Which of these uids the ledger knows."""
+
+    def fenced(self, account: str) -> list[tuple[int, str]]:
+        """Row id and deleted file id of batches whose late creation must be watched for."""
+
+    def next_due(self, scope: "Scope") -> float | None:
+        """Seconds until the next open batch is due; None where no batch is open."""

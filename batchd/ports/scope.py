@@ -1,0 +1,73 @@
+"""How much a pass is to do, how eagerly, and what it did."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which part of the ledger a command works on: everything, one task, or one batch."""
+
+    task: str | None = None
+    batch_id: int | None = None
+
+
+EVERYTHING = Scope()
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """How eager a pass is.
+
+    Attributes:
+        eager: a person waits for it: sweep the whole table, do not wait for fuller batches.
+        batches: how many batches may be built at most, None for as many as the tasks allow.
+        first: this process has not looked yet for batches the ledger may have forgotten.
+    """
+
+    eager: bool = False
+    batches: int | None = None
+    first: bool = False
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one pass of a stage did: names to numbers, empty where nothing happened.
+
+    ``causes`` are exit codes of what went wrong without stopping the pass.
+    """
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    causes: set[int] = field(default_factory=set)
+
+    def add(self, name: str, number: int = 1) -> None:
+        """Counts ``number`` more of ``name``."""
+        if number:
+            self.numbers[name] = self.numbers.get(name, 0) + number
+
+    def cause(self, exit_code: int) -> None:
+        """Remembers something that went wrong."""
+        self.causes.add(exit_code)
+
+    def merge(self, other: "Counts") -> "Counts":
+        """Adds what another pass did."""
+        for name, number in other.numbers.items():
+            self.add(name, number)
+        self.causes |= other.causes
+        return self
+
+    def __getitem__(self, name: str) -> int:
+        return self.numbers.get(name, 0)
+
+    def __bool__(self) -> bool:
+        return bool(self.numbers)
+
+
+class Stage(Protocol):
+    """One verb of the pipeline."""
+
+    def run_once(self) -> Counts:
+        """Finds its work in the ledger, does one pass over it, and says what it did."""

@@ -1,0 +1,61 @@
+"""The database: transactions, and what one of them sees."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from batchd.core.model import Lease, Moment
+from batchd.core.tasks import TaskDefinition
+from batchd.ports.batches import Batches, Tasks
+from batchd.ports.rows import Contents, Findings, Gates, Requests, Rows
+
+T = TypeVar("T")
+
+
+class Ledger(Protocol):
+    """One transaction's view of the database."""
+
+    @property
+    def tasks(self) -> Tasks:
+        """Tasks and their versions."""
+
+    @property
+    def batches(self) -> Batches:
+        """Batches and their moves."""
+
+    @property
+    def requests(self) -> Requests:
+        """Requests and their outcomes."""
+
+    @property
+    def gates(self) -> Gates:
+        """Rows not to be claimed now."""
+
+    @property
+    def contents(self) -> Contents:
+        """Row content that is kept."""
+
+    @property
+    def findings(self) -> Findings:
+        """What needs a person."""
+
+    def rows(self, task_id: int, definition: TaskDefinition) -> Rows:
+        """The task's table."""
+
+    def installation_id(self) -> str:
+        """Names this ledger towards vendors."""
+
+    def last_activity(self) -> Moment:
+        """When the ledger was last written, by its own events."""
+
+
+class Store(Protocol):
+    """The database: hands out transactions and repeats them whole where the database asks for it."""
+
+    def transact(self, work: Callable[[Ledger], T], *, lease: Lease | None = None) -> T:
+        """Runs ``work`` in one transaction; with a lease, its first statement checks and renews it.
+
+        ``work`` may run more than once (deadlocks, lost connections). Raises LeaseLostError, DatabaseError.
+        """
+
+    def read(self, work: Callable[[Ledger], T]) -> T:
+        """Runs ``work`` in a transaction that writes nothing."""

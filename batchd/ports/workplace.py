@@ -1,0 +1,74 @@
+"""Everything a stage may reach."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from batchd.core.model import Batch
+from batchd.core.tasks import TaskDefinition
+from batchd.core.verdicts import Usage
+from batchd.ports.spool import Spool
+from batchd.ports.store import Store
+from batchd.ports.vendor import Account
+
+
+class Prices(Protocol):
+    """What a line costs at the vendor's batch rate."""
+
+    def cost(self, model: str, usage: Usage) -> int | None:
+        """Billionths of a dollar; None where no batch price is known."""
+
+
+class Progress(Protocol):
+    """Shows long work to a person on a terminal; silent elsewhere."""
+
+    def step(self, what: str, done: int, total: int | None) -> None:
+        """``done`` of ``total`` units of ``what``; total None where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredTask:
+    """A task as configured now, resolved against its table."""
+
+    definition: TaskDefinition
+    formerly: str | None = None
+    batch_size: int = 200
+    max_open_batches: int = 10
+    min_batch_size: int = 1
+    max_wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Everything a stage may reach. Assembled in one place, ``batchd.app``.
+
+    Attributes:
+        owner: names this process in leases and events.
+        new_uid: makes a batch's 128 random bits, in hex.
+        lease_seconds: how long this process may be silent before another takes over.
+        check_interval: shortest pause between two looks at the vendor, in seconds.
+        sweep_interval: longest time between two full reads of a table, in seconds.
+        chunk: requests applied in one transaction.
+        configured: names of all tasks in the config, also of those this command leaves alone.
+        stopping: True once this process should end after the unit of work in hand.
+    """
+
+    store: Store
+    spool: Spool
+    accounts: Mapping[str, Account]
+    tasks: Mapping[str, ConfiguredTask]
+    prices: Prices
+    progress: Progress
+    owner: str
+    new_uid: Callable[[], str]
+    lease_seconds: float = 300.0
+    check_interval: float = 60.0
+    sweep_interval: float = 600.0
+    chunk: int = 1000
+    configured: frozenset[str] = frozenset()
+    stopping: Callable[[], bool] = bool
+
+    def account_of(self, batch: Batch) -> Account | None:
+        """The account a batch was sent to; None where the config no longer has it, or has another by its name."""
+        account = self.accounts.get(batch.account)
+        return account if account is not None and account.fingerprint == batch.account_fingerprint else None

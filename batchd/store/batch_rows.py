@@ -1,0 +1,60 @@
+"""The columns of ``batchd_batch`` as a :class:`Batch`, and which of its rows a command is about."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+
+from batchd.core.model import Batch
+from batchd.core.states import BatchState
+from batchd.ports import Scope
+from batchd.store import tables
+
+# What a batch sums over its requests.
+SUMS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_nano_usd")
+# What a new batch starts with.
+ZEROS: dict[str, int] = dict.fromkeys(
+    [
+        "attempt",
+        "requests",
+        "looks",
+        "absences",
+        "checks_waived",
+        "unpriced",
+        "lease_epoch",
+        *(outcome.value for outcome in tables.REQUEST_OUTCOMES),
+        *SUMS,
+    ],
+    0,
+)
+_BATCH_FIELDS = tuple(
+    name for name in Batch.__dataclass_fields__ if name not in {"task", "state", "held_from", "checks_waived"}
+)
+
+
+def with_task() -> sa.Select[Any]:
+    """Every batch with the name of its task."""
+    batch, task = tables.batch, tables.task
+    return sa.select(batch, task.c.name.label("task")).join(task, task.c.id == batch.c.task_id)
+
+
+def in_scope(scope: Scope) -> list[ColumnElement[bool]]:
+    """The conditions of a scope."""
+    batch, task = tables.batch, tables.task
+    limits: list[ColumnElement[bool]] = []
+    if scope.batch_id is not None:
+        limits.append(batch.c.id == scope.batch_id)
+    if scope.task is not None:
+        limits.append(batch.c.task_id == sa.select(task.c.id).where(task.c.name == scope.task).scalar_subquery())
+    return limits
+
+
+def batch_from(row: Any) -> Batch:
+    """A row of :func:`with_task` as the stages know it."""
+    return Batch(
+        task=row.task,
+        state=BatchState(row.state),
+        held_from=BatchState(row.held_from) if row.held_from else None,
+        checks_waived=bool(row.checks_waived),
+        **{name: getattr(row, name) for name in _BATCH_FIELDS},
+    )
