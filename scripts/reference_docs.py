@@ -111,9 +111,7 @@ _GATES = {
 
 
 def _findings() -> str:
-    rows = [
-        (f"`{name}`", kind.meaning, f"`{kind.next_command.format(id='ID')}`") for name, kind in KINDS.items()
-    ]
+    rows = [(f"`{name}`", kind.meaning, f"`{kind.next_command.format(id='ID')}`") for name, kind in KINDS.items()]
     return _markdown(("kind", "meaning", "next command"), rows)
 
 
@@ -125,9 +123,7 @@ def _diagram() -> str:
 
 
 def _moves() -> str:
-    return _markdown(
-        ("from", "to", "when"), [(f"`{one}`", f"`{two}`", why) for (one, two), why in MOVES.items()]
-    )
+    return _markdown(("from", "to", "when"), [(f"`{one}`", f"`{two}`", why) for (one, two), why in MOVES.items()])
 
 
 TABLES: dict[str, Callable[[], str]] = {

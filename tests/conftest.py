@@ -2,7 +2,12 @@
 
 import os
 
+import hypothesis
 import pytest
+
+# A busy machine is no reason for a test to fail.
+hypothesis.settings.register_profile("batchd", deadline=None)
+hypothesis.settings.load_profile("batchd")
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """The demo's résumés: made-up people, several languages, and what real tables hold: gaps, mess, and worse."""
 
-# ruff: noqa: RUF001, E501 - other languages' own letters, and lines as long and as ragged as people write them
+# ruff: noqa: RUF001 - other languages' own letters, and lines as long and as ragged as people write them
 
 _NEXT = "=== "
 

@@ -120,9 +120,12 @@ def _note(sentence: str, *, needs_person: bool = False) -> dict[str, Any]:
 
 def _is_empty(desk: Desk, task: ConfiguredTask) -> bool:
     definition = task.definition
-    with desk.database.engine.connect() as connection:
+
+    def look(connection: Any) -> bool:
         source = SourceTable(connection, desk.database.dialect, definition.table, definition.table_schema)
         return source.sample(definition) is None
+
+    return ask(desk.database, look)
 
 
 def _say(batches: Sequence[dict[str, Any]], notes: Sequence[dict[str, Any]], counts: Counts, left: int) -> None:

@@ -105,5 +105,5 @@ class Findings(Protocol):
     def close_all(self, subject: str, kinds: Sequence[str]) -> int:
         """Ends the findings of these kinds about one subject; returns how many there were."""
 
-    def is_open(self, kind: str, prefix: str) -> bool:
-        """True while a finding of this kind is open whose subject starts with ``prefix``."""
+    def is_open(self, kind: str, subject: str) -> bool:
+        """True while one of this kind is open about ``subject``, or about a thing of it (``vendor x batch y``)."""

@@ -119,7 +119,7 @@ class _TaskClaim:
     def _blocked(self, ledger: Ledger, record: TaskRecord) -> str:
         if record.paused:
             return f"it is paused: {record.pause_reason}"
-        if ledger.findings.is_open("stranger", f"vendor {self._account.name} "):
+        if ledger.findings.is_open("stranger", f"vendor {self._account.name}"):
             return "the vendor holds batches this ledger has forgotten; see: batchd status"
         if ledger.findings.is_open("account-moved", f"vendor {self._account.name}"):
             return "its vendor account changed while batches are open there; see: batchd status"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import sqlalchemy as sa
 from sqlalchemy import Connection, insert, select, update
 
 from batchd.core.findings import next_command
@@ -51,16 +52,11 @@ class SqlFindings:
         """Ends the findings of these kinds about one subject."""
         return sum(self.close(kind, subject) for kind in kinds)
 
-    def is_open(self, kind: str, prefix: str) -> bool:
-        """True while one of this kind is open whose subject starts with ``prefix``."""
+    def is_open(self, kind: str, subject: str) -> bool:
+        """True while one of this kind is open about ``subject``, or about a thing of it (``vendor x batch y``)."""
         finding = tables.finding
+        about = sa.or_(finding.c.subject == subject, finding.c.subject.startswith(f"{subject} ", autoescape=True))
         found = self._connection.scalar(
-            select(finding.c.id)
-            .where(
-                finding.c.kind == kind,
-                finding.c.closed_at.is_(None),
-                finding.c.subject.startswith(prefix, autoescape=True),
-            )
-            .limit(1)
+            select(finding.c.id).where(finding.c.kind == kind, finding.c.closed_at.is_(None), about).limit(1)
         )
         return found is not None

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import URL, Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from batchd.errors import LedgerVersionError
+from batchd.errors import DatabaseError, LedgerVersionError
 from batchd.store import tables
 from batchd.store.dialects.base import LedgerDialect
 from batchd.store.dialects.sqlite import read_only
@@ -84,12 +85,18 @@ def check_version(engine: Engine, dialect: LedgerDialect) -> None:
 
 def upgrade(engine: Engine, dialect: LedgerDialect, url: URL) -> list[str]:
     """Brings the ledger up to date; returns the names of the scripts that ran. Safe to run again."""
-    dialect.prepare(engine)
-    with engine.connect() as connection:
-        found = installed_version(connection) or 0
-    pending = [script for script in scripts(dialect) if script.number > found]
-    for script in pending:
-        _run(engine, dialect, url, script)
+    try:
+        dialect.prepare(engine)
+        with engine.connect() as connection:
+            found = installed_version(connection) or 0
+        pending = [script for script in scripts(dialect) if script.number > found]
+        for script in pending:
+            _run(engine, dialect, url, script)
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise DatabaseError(
+            f"the ledger could not be brought up to date ({dialect.code(error)}); it is as it was",
+            next_command="see what else uses the database and whether you may create tables, then: batchd db upgrade",
+        ) from error
     return [script.name for script in pending]
 
 

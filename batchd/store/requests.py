@@ -32,6 +32,7 @@ class SqlRequests:
                     "seq": one.seq,
                     "key_int": one.key.integer,
                     "key_text": one.key.text,
+                    "key_hash": one.key.digest,
                     "guard": one.guard,
                     "guard_value": one.guard_value,
                 }
@@ -65,7 +66,7 @@ class SqlRequests:
                 request.c.key_text,
                 request.c.guard,
                 request.c.guard_value,
-                gate.c.key_hash,
+                request.c.key_hash,
                 gate.c.paid_tries,
                 gate.c.unpaid_tries,
             )
@@ -108,7 +109,7 @@ class SqlRequests:
 def _open_request(row: Any) -> OpenRequest:
     return OpenRequest(
         seq=row.seq,
-        key=RowKey(row.key_int, row.key_text, row.key_hash or ""),
+        key=RowKey(row.key_int, row.key_text, row.key_hash),
         guard=row.guard,
         guard_value=row.guard_value,
         tries=Tries(row.paid_tries or 0, row.unpaid_tries or 0),

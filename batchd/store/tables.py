@@ -124,6 +124,7 @@ request = Table(
     Column("seq", Integer, primary_key=True),
     Column("key_int", BigInteger, nullable=False),
     Column("key_text", Text, nullable=False),
+    Column("key_hash", Text, nullable=False),
     Column("guard", Text, nullable=False),
     Column("guard_value", Text),
     Column("outcome", Text),

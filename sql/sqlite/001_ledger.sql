@@ -117,6 +117,7 @@ CREATE TABLE IF NOT EXISTS batchd_request (
     seq               INTEGER NOT NULL CHECK (seq > 0),
     key_int           INTEGER NOT NULL,               -- a single integer key itself, otherwise 0
     key_text          TEXT    NOT NULL,               -- canonical text of any other key, otherwise ''
+    key_hash          TEXT    NOT NULL,               -- SHA-256 over what the table takes for equal; '' for integers
     guard             TEXT    NOT NULL,               -- hash of the row's inputs and output columns as read
     guard_value       TEXT,                           -- the guard column as read, where one is configured
     outcome           TEXT             CHECK (outcome IN (

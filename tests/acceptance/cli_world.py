@@ -63,9 +63,7 @@ class World:
     def write_config(self, more: str = "", **replaced: str) -> None:
         """Writes the config, with ``more`` at its end; ``replaced`` gives lines by their key."""
         lines = [
-            next(
-                (f"{key} = {value}" for key, value in replaced.items() if line.startswith(f"{key} = ")), line
-            )
+            next((f"{key} = {value}" for key, value in replaced.items() if line.startswith(f"{key} = ")), line)
             for line in self.text.splitlines()
         ]
         self.config.write_text("\n".join([*lines, more, ""]), encoding="utf-8")
@@ -84,9 +82,7 @@ class World:
         migrate.upgrade(database.engine, database.dialect, database.url)
         database.engine.dispose()
 
-    def run(
-        self, *arguments: str, cwd: Path | None = None, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs ``batchd`` to its end."""
         return subprocess.run(
             [sys.executable, "-m", "batchd", *arguments],

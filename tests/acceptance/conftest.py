@@ -28,9 +28,7 @@ def empty(tmp_path: Path) -> World:
 @pytest.fixture
 def world(tmp_path: Path, sandbox_state: Path) -> World:
     """A folder with a config, a ledger, and a table of 25 rows."""
-    world = World(
-        tmp_path, CONFIG.replace('kind = "sandbox"', f'kind = "sandbox"\nstate = "{sandbox_state}"')
-    )
+    world = World(tmp_path, CONFIG.replace('kind = "sandbox"', f'kind = "sandbox"\nstate = "{sandbox_state}"'))
     world.write_config()
     world.make_table(25)
     world.make_ledger()

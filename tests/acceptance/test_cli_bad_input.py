@@ -54,9 +54,7 @@ api_key = {{ env = "TEST_VENDOR_KEY" }}
     ],
     ids=["table", "column", "key", "predicate", "prompt", "answer-column", "schema", "value"],
 )
-def test_a_config_that_does_not_fit_is_refused_with_its_line(
-    world: World, replaced: dict[str, str], told: str
-) -> None:
+def test_a_config_that_does_not_fit_is_refused_with_its_line(world: World, replaced: dict[str, str], told: str) -> None:
     """`submit` ends with 10 and names file, line and key; no batch is built."""
     world.write_config(**replaced)
     if replaced.get("key") == '["note"]':
@@ -206,9 +204,7 @@ def test_rows_that_stay_pending_are_paid_for_once_and_become_a_finding(world: Wo
     assert "the task writes no column that this condition names" in " ".join(warnings)
     assert first.returncode == 3, first.stderr
     assert second.returncode == 0
-    assert [(one["kind"], one["subject"]) for one in status["findings"]] == [
-        ("pending-not-cleared", "task people")
-    ]
+    assert [(one["kind"], one["subject"]) for one in status["findings"]] == [("pending-not-cleared", "task people")]
     assert world.sql("SELECT count(*), sum(applied) FROM batchd_batch") == [(1, 25)]
 
 
@@ -232,9 +228,7 @@ def test_a_renamed_task_keeps_its_rows(world: World) -> None:
     """With `formerly` the rows in work stay in work under the new name, and are not sent again."""
     world.run_json("submit", "--batch-size", "25")
     renamed = world.config.read_text(encoding="utf-8").replace("tasks.people", "tasks.candidates")
-    world.config.write_text(
-        renamed.replace("batch_size =", 'formerly = "people"\nbatch_size ='), encoding="utf-8"
-    )
+    world.config.write_text(renamed.replace("batch_size =", 'formerly = "people"\nbatch_size ='), encoding="utf-8")
 
     again = world.run_json("submit")
 

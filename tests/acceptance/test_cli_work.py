@@ -22,9 +22,7 @@ def test_a_first_user_gets_from_nothing_to_filled_rows(empty: World) -> None:
     last = json.loads(ran.stdout.splitlines()[-1])
     assert last["event"] == "end"
     assert last["exit_code"] == 0
-    assert empty.sql(
-        "SELECT count(*) FROM people WHERE full_name IS NOT NULL AND processed_at IS NOT NULL"
-    ) == [(25,)]
+    assert empty.sql("SELECT count(*) FROM people WHERE full_name IS NOT NULL AND processed_at IS NOT NULL") == [(25,)]
     task = status["tasks"][0]
     assert task["outcomes"] == {"applied": 25}
     assert task["backlog_now"] == 0

@@ -48,9 +48,7 @@ def folder(tmp_path: Path) -> Path:
     """A config, a table with pending rows, a ledger."""
     (tmp_path / "config.toml").write_text(CONFIG, encoding="utf-8")
     with closing(sqlite3.connect(tmp_path / "people.db")) as connection, connection:
-        connection.execute(
-            "CREATE TABLE person (id INTEGER PRIMARY KEY, resume TEXT, name TEXT, done_at TEXT)"
-        )
+        connection.execute("CREATE TABLE person (id INTEGER PRIMARY KEY, resume TEXT, name TEXT, done_at TEXT)")
     subprocess.run(command("db", "upgrade"), cwd=tmp_path, check=True, capture_output=True)
     # One batch that both sides know: without it an empty list at the vendor would prove nothing.
     add_people(tmp_path, range(1, 2))
@@ -109,12 +107,8 @@ def test_a_run_that_is_killed_again_and_again_loses_nothing_and_pays_nothing_twi
     )
 
     assert 0 == finished.returncode, finished.stderr
-    assert [(ROWS,)] == query(
-        folder, "SELECT count(*) FROM person WHERE name IS NOT NULL AND done_at IS NOT NULL"
-    )
-    assert [("applied", ROWS)] == query(
-        folder, "SELECT outcome, count(*) FROM batchd_request GROUP BY outcome"
-    )
+    assert [(ROWS,)] == query(folder, "SELECT count(*) FROM person WHERE name IS NOT NULL AND done_at IS NOT NULL")
+    assert [("applied", ROWS)] == query(folder, "SELECT outcome, count(*) FROM batchd_request GROUP BY outcome")
     assert [(0,)] == query(folder, "SELECT count(*) FROM batchd_gate")
     assert {"closed"} == {state for (state,) in query(folder, "SELECT state FROM batchd_batch")}
     paid = account(folder)

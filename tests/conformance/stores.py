@@ -88,8 +88,7 @@ class SqliteUnderTest:
 
     def create_table(self, table: str, *columns: ColumnSpec, key: Sequence[str] = ()) -> None:
         lines = [
-            " ".join([self.quote(one.name), _TYPES[one.kind], _COLLATIONS[one.equality], one.more])
-            for one in columns
+            " ".join([self.quote(one.name), _TYPES[one.kind], _COLLATIONS[one.equality], one.more]) for one in columns
         ]
         if key:
             lines.append(f"PRIMARY KEY ({', '.join(map(self.quote, key))})")
@@ -165,9 +164,7 @@ ITEM = (ColumnSpec("id", "integer"), ColumnSpec("body"), ColumnSpec("answer"), C
 class Desk:
     """A process at work on one task of one database, with short forms of what the tests do most."""
 
-    def __init__(
-        self, db: StoreUnderTest, definition: TaskDefinition | None = None, actor: str = "tester"
-    ) -> None:
+    def __init__(self, db: StoreUnderTest, definition: TaskDefinition | None = None, actor: str = "tester") -> None:
         self.db = db
         self.definition = definition or a_definition()
         self.dead: set[str] = set()
@@ -182,9 +179,7 @@ class Desk:
 
     def page(self, after: tuple[Any, ...] | None = None, limit: int = 100) -> KeyPage:
         """One page of claimable keys."""
-        return self.store.read(
-            lambda ledger: ledger.rows(self.task_id, self.definition).claimable(after, limit)
-        )
+        return self.store.read(lambda ledger: ledger.rows(self.task_id, self.definition).claimable(after, limit))
 
     def pages(self, limit: int) -> list[KeyPage]:
         """All pages, one after the other."""
@@ -235,6 +230,5 @@ class Desk:
     def events(self) -> list[Any]:
         """(subject, action, from, to, reason) of every event but those of setting up."""
         return self.db.execute(
-            "SELECT subject, action, from_state, to_state, reason FROM batchd_event"
-            " WHERE action <> 'added' ORDER BY id"
+            "SELECT subject, action, from_state, to_state, reason FROM batchd_event WHERE action <> 'added' ORDER BY id"
         )

@@ -33,9 +33,7 @@ def fail_route(sandbox: Sandbox, route: str, **rule: Any) -> None:
 
 def test_a_route_fails_as_often_as_told(sandbox: Sandbox) -> None:
     """A 429 with Retry-After comes once, then the route works again."""
-    fail_route(
-        sandbox, "batches.list", status=429, code="rate_limit_exceeded", headers={"Retry-After": "200"}
-    )
+    fail_route(sandbox, "batches.list", status=429, code="rate_limit_exceeded", headers={"Retry-After": "200"})
     with pytest.raises(openai.RateLimitError) as caught:
         sandbox.client.batches.list()
 
@@ -59,9 +57,7 @@ def test_a_dropped_create_may_have_made_the_batch(sandbox: Sandbox, after_effect
     file_id = sandbox.upload([chat_line("a")])
     fail_route(sandbox, "batches.create", drop=True, after_effect=after_effect)
     with pytest.raises(openai.APIConnectionError):
-        sandbox.client.batches.create(
-            input_file_id=file_id, endpoint="/v1/chat/completions", completion_window="24h"
-        )
+        sandbox.client.batches.create(input_file_id=file_id, endpoint="/v1/chat/completions", completion_window="24h")
 
     assert made == len(sandbox.client.batches.list().data)
 
@@ -99,10 +95,7 @@ def test_a_cut_download_looks_whole_when_no_length_was_told(sandbox: Sandbox) ->
 
 def test_lines_go_wrong_by_their_text(sandbox: Sandbox) -> None:
     """A fault aimed at a text meets that line only; doubled and strange lines are in the output file."""
-    aims = [
-        {"contains": kind, "kind": kind}
-        for kind in ("missing", "duplicate_different", "unknown_id", "expired")
-    ]
+    aims = [{"contains": kind, "kind": kind} for kind in ("missing", "duplicate_different", "unknown_id", "expired")]
     sandbox.control("PUT", "faults", {"lines": {"kind_by_input": aims}})
     lines = [chat_line(str(n), aim["contains"]) for n, aim in enumerate(aims)]
     batch = sandbox.run([*lines, chat_line("sound")])

@@ -190,9 +190,7 @@ def test_an_upstream_server_answers_the_lines(state: Path) -> None:
         account = sandbox.control("GET", "account")
     model.shutdown()
     model.server_close()
-    answers = {
-        line["custom_id"]: line["response"]["body"]["choices"][0]["message"]["content"] for line in lines
-    }
+    answers = {line["custom_id"]: line["response"]["body"]["choices"][0]["message"]["content"] for line in lines}
 
     assert batch.status == "completed"
     assert answers == {str(n): f"TEXT {n}" for n in range(20)}

@@ -112,9 +112,7 @@ def test_enqueued_tokens_are_reserved_and_freed(sandbox: Sandbox) -> None:
 
 def test_the_account_knows_what_was_paid_twice(sandbox: Sandbox) -> None:
     """Inputs are known by their text: the same text under two ids is paid twice, failed lines not at all."""
-    sandbox.run(
-        [chat_line("a", "same"), chat_line("b", "other"), chat_line("c", "bad", max_completion_tokens=0)]
-    )
+    sandbox.run([chat_line("a", "same"), chat_line("b", "other"), chat_line("c", "bad", max_completion_tokens=0)])
     sandbox.run([chat_line("d", "same")])
     account = sandbox.control("GET", "account")
 

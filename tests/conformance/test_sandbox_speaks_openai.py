@@ -46,8 +46,7 @@ def test_a_chat_batch_answers_every_line_to_its_schema(sandbox: Sandbox) -> None
     assert {"r-0", "r-1", "r-2"} == {line["custom_id"] for line in lines}
     assert [answer.choices[0].finish_reason for answer in answers] == ["stop"] * 3
     assert all(
-        jsonschema_rs.is_valid(SCHEMA, json.loads(answer.choices[0].message.content or ""))
-        for answer in answers
+        jsonschema_rs.is_valid(SCHEMA, json.loads(answer.choices[0].message.content or "")) for answer in answers
     )
     assert batch.usage is not None
     assert sum(answer.usage.total_tokens for answer in answers if answer.usage) == batch.usage.total_tokens

@@ -230,9 +230,7 @@ def test_what_a_crash_left_behind_long_ago_is_removed(folder: Path) -> None:
     assert names == {".young.input.jsonl.x.part", "u1.input.jsonl"}
 
 
-def test_file_and_folder_are_on_the_disk_before_a_write_counts(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_and_folder_are_on_the_disk_before_a_write_counts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is flushed before it gets its name, and the folder after."""
     spool = FolderSpool(folder)
     write_lines(spool, "u0", 1)

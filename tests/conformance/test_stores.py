@@ -177,9 +177,7 @@ def test_a_batch_that_was_freed_meanwhile_is_not_moved_under_its_hold(desk: Desk
 def test_a_batch_is_abandoned_unsent_or_by_a_person(desk: Desk, batch: Batch) -> None:
     """It is an end: nothing moves it any more, and it is open no longer."""
     with pytest.raises(ValueError, match="from submitting to abandoned"):
-        desk.store.transact(
-            lambda ledger: ledger.batches.abandon(replace(batch, state=BatchState.SUBMITTING), "no")
-        )
+        desk.store.transact(lambda ledger: ledger.batches.abandon(replace(batch, state=BatchState.SUBMITTING), "no"))
 
     waiting = held(desk, batch)
     ended = desk.store.transact(lambda ledger: ledger.batches.abandon(waiting, "given up"))
@@ -261,9 +259,7 @@ def test_waits_are_told_by_the_databases_clock(desk: Desk, batch: Batch) -> None
     assert seconds()[2] < 0
     hour_ago, now = desk.db.clock() - dt.timedelta(hours=1), desk.db.clock()
     desk.store.transact(
-        lambda ledger: ledger.batches.note(
-            submitted, intent_at=hour_ago, submitted_at=hour_ago, expires_at=hour_ago
-        )
+        lambda ledger: ledger.batches.note(submitted, intent_at=hour_ago, submitted_at=hour_ago, expires_at=hour_ago)
     )
     assert all(3599 < found < 3660 for found in seconds())
     desk.store.transact(lambda ledger: ledger.batches.note(submitted, expires_at=now + dt.timedelta(hours=1)))
@@ -288,9 +284,7 @@ def test_requests_are_finished_once(desk: Desk, batch: Batch) -> None:
     """A second outcome for the same request changes nothing."""
     desk.store.transact(lambda ledger: ledger.requests.finish(batch.id, [finished(1, Outcome.APPLIED)]))
     desk.store.transact(
-        lambda ledger: ledger.requests.finish(
-            batch.id, [finished(1, Outcome.STALE), finished(2, Outcome.GONE)]
-        )
+        lambda ledger: ledger.requests.finish(batch.id, [finished(1, Outcome.STALE), finished(2, Outcome.GONE)])
     )
 
     outcomes = desk.db.execute("SELECT seq, outcome FROM batchd_request ORDER BY seq")
@@ -448,9 +442,7 @@ def test_a_person_frees_rows_that_failed_or_are_held(desk: Desk, batch: Batch) -
     assert free(None) == 1
     assert gates(desk) == [(1, "retry"), (2, "retry"), (3, "done")]
     assert desk.store.read(lambda ledger: ledger.gates.due_retries(desk.task_id, 9)) == [ONE, TWO]
-    assert desk.db.execute("SELECT DISTINCT paid_tries, unpaid_tries FROM batchd_gate WHERE key_int < 3") == [
-        (0, 0)
-    ]
+    assert desk.db.execute("SELECT DISTINCT paid_tries, unpaid_tries FROM batchd_gate WHERE key_int < 3") == [(0, 0)]
 
 
 def test_gates_of_rows_no_longer_pending_are_dropped(desk: Desk, batch: Batch) -> None:

@@ -235,9 +235,7 @@ def test_a_failing_step_leaves_nothing_behind(desk: Desk) -> None:
 
     assert not is_paused(desk)
     assert desk.events() == []
-    assert desk.db.execute("SELECT count(answer), (SELECT count(*) FROM batchd_finding) FROM item") == [
-        (0, 0)
-    ]
+    assert desk.db.execute("SELECT count(answer), (SELECT count(*) FROM batchd_finding) FROM item") == [(0, 0)]
 
 
 def test_a_transaction_runs_again_as_a_whole(desk: Desk) -> None:

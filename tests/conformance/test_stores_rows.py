@@ -71,9 +71,7 @@ KEYS: list[tuple[list[tuple[KeyKind, KeyEquality]], list[tuple[Any, ...]]]] = [
 
 
 def columns_of(kinds: Sequence[tuple[KeyKind, KeyEquality]]) -> list[KeyColumn]:
-    return [
-        KeyColumn(name=f"k{at}", kind=kind, equality=equality) for at, (kind, equality) in enumerate(kinds)
-    ]
+    return [KeyColumn(name=f"k{at}", kind=kind, equality=equality) for at, (kind, equality) in enumerate(kinds)]
 
 
 @pytest.mark.parametrize(("kinds", "keys"), KEYS)
@@ -238,9 +236,7 @@ def test_any_name_of_a_table_or_column_works(db: StoreUnderTest, name: str) -> N
 
     (row,) = desk.store.read(lambda ledger: ledger.rows(desk.task_id, definition).read([key]))
     locked = desk.store.transact(
-        lambda ledger: ledger.rows(desk.task_id, definition).lock(
-            [OpenRequest(1, key, row.guard, "v1", Tries())]
-        )
+        lambda ledger: ledger.rows(desk.task_id, definition).lock([OpenRequest(1, key, row.guard, "v1", Tries())])
     )
     desk.write(key, **{others[1]: "answer"})
 
@@ -432,9 +428,7 @@ def test_values_that_the_database_refuses_are_the_rows_own(db: StoreUnderTest, r
         key=["id"],
     )
     for number in (1, 2):
-        db.execute(
-            "INSERT INTO item (id, answer) VALUES (?, ?)", number, "" if reason == "not null" else None
-        )
+        db.execute("INSERT INTO item (id, answer) VALUES (?, ?)", number, "" if reason == "not null" else None)
     if sql:
         db.execute(sql)
     desk = Desk(db)

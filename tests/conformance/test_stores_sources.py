@@ -178,9 +178,7 @@ def test_a_view_is_looked_at_like_a_table(db: StoreUnderTest, look: Look) -> Non
     assert not source.check_unique(["id"])
 
 
-@pytest.mark.parametrize(
-    "pending", [None, "done IS NULL", "body = 'a :b' -- why", "body LIKE '%(x)s' OR done IS NULL"]
-)
+@pytest.mark.parametrize("pending", [None, "done IS NULL", "body = 'a :b' -- why", "body LIKE '%(x)s' OR done IS NULL"])
 def test_a_good_predicate_passes(db: StoreUnderTest, look: Look, pending: str | None) -> None:
     """No row is read for it."""
     db.create_table("item", *ITEM)
@@ -256,9 +254,7 @@ def copied(db: StoreUnderTest, desk: Desk, tmp_path: Path) -> str:
 
 def test_a_copied_ledger_refuses_to_work(copied: str) -> None:
     """Both copies would believe that the open batches are theirs."""
-    with pytest.raises(
-        DatabaseError, match=r"belongs to sqlite:.*store\.db, but is now at sqlite:.*copy\.db"
-    ) as error:
+    with pytest.raises(DatabaseError, match=r"belongs to sqlite:.*store\.db, but is now at sqlite:.*copy\.db") as error:
         open_database(copied).store(actor="t", is_dead=lambda _: False)
 
     assert "batchd db adopt" in error.value.next_command
@@ -278,9 +274,7 @@ def test_a_person_says_whether_it_moved_or_was_copied(desk: Desk, copied: str, i
     store.dispose()
 
 
-def test_the_same_file_by_another_path_is_the_same_place(
-    db: StoreUnderTest, desk: Desk, tmp_path: Path
-) -> None:
+def test_the_same_file_by_another_path_is_the_same_place(db: StoreUnderTest, desk: Desk, tmp_path: Path) -> None:
     """A link does not make a copy."""
     assert isinstance(db, SqliteUnderTest)
     (tmp_path / "link.db").symlink_to(db.path)

@@ -89,9 +89,7 @@ def create(vendor: Vendor) -> str:
 # --- what the fake promises too -------------------------------------------------------------------
 
 
-def test_a_batch_goes_from_upload_to_its_answers(
-    vendor: Vendor, fake: FakeVendor, request_file: Path
-) -> None:
+def test_a_batch_goes_from_upload_to_its_answers(vendor: Vendor, fake: FakeVendor, request_file: Path) -> None:
     """Upload, create, look until it ends, download: every step hands on what the next one needs."""
     file_id = vendor.upload(request_file, "batchd-u-1.jsonl")
     created = vendor.create_batch(file_id, ENDPOINT, {"uid": "u"})
@@ -209,9 +207,7 @@ def test_an_unclear_create_is_one_post_and_an_unclear_error(
     assert len(server.posts("/batches")) == 1
 
 
-def test_a_create_that_takes_too_long_is_unclear_and_sent_once(
-    server: HttpVendor, connection: Connection
-) -> None:
+def test_a_create_that_takes_too_long_is_unclear_and_sent_once(server: HttpVendor, connection: Connection) -> None:
     """The batch was made, the reply never came: the orphan case."""
     server.script(Scripted(delay=30, act=True))
 
@@ -270,9 +266,7 @@ def test_a_long_retry_after_comes_through(adapter: OpenAIVendor, server: HttpVen
 # --- the adapter: reading -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "trouble", [Scripted(500, error_body()), Scripted(drop=True), Scripted(502, b"<html>")]
-)
+@pytest.mark.parametrize("trouble", [Scripted(500, error_body()), Scripted(drop=True), Scripted(502, b"<html>")])
 def test_looks_are_repeated(adapter: OpenAIVendor, server: HttpVendor, trouble: Scripted) -> None:
     """A look costs nothing, so two failures are passed over."""
     batch_id = create(adapter)
@@ -400,9 +394,7 @@ def test_all_pages_are_read(adapter: OpenAIVendor, server: HttpVendor) -> None:
     assert listing.complete
 
 
-def test_the_endless_list_of_a_server_without_cursors_is_incomplete(
-    adapter: OpenAIVendor, server: HttpVendor
-) -> None:
+def test_the_endless_list_of_a_server_without_cursors_is_incomplete(adapter: OpenAIVendor, server: HttpVendor) -> None:
     """A server that ignores ``after`` gives the same page for ever."""
     page = json.dumps({"data": [{"id": "batch_1", "created_at": 5}], "has_more": True}).encode()
     server.script(*[Scripted(200, page)] * 3)
@@ -485,9 +477,7 @@ def test_a_key_that_cannot_be_sent_is_refused_unseen(connection: Connection, key
     assert caught.value.__cause__ is None
 
 
-def test_the_sdk_logs_nothing(
-    adapter: OpenAIVendor, caplog: pytest.LogCaptureFixture, request_file: Path
-) -> None:
+def test_the_sdk_logs_nothing(adapter: OpenAIVendor, caplog: pytest.LogCaptureFixture, request_file: Path) -> None:
     """The SDK and its transport log URLs, and requests at debug level."""
     with caplog.at_level(logging.DEBUG):
         adapter.upload(request_file, "u.jsonl")

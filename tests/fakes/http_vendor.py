@@ -108,9 +108,7 @@ class HttpVendor:
                 asked = json.loads(seen.body)
                 return self.fake.create_batch(asked["input_file_id"], asked["endpoint"], asked["metadata"])
             case "GET", []:
-                return self._page(
-                    {key: value[0] for key, value in parse_qs(urlsplit(seen.path).query).items()}
-                )
+                return self._page({key: value[0] for key, value in parse_qs(urlsplit(seen.path).query).items()})
             case "GET", [batch_id]:
                 return self.fake.retrieve_batch(batch_id)
             case _:

@@ -44,9 +44,7 @@ class FakeSpool:
     def remove_input(self, uid: str) -> None:
         self.files.pop(self.input_path(uid).name, None)
 
-    def store_result(
-        self, uid: str, kind: ResultKind, epoch: int, fill: Callable[[BinaryIO], None]
-    ) -> SpooledFile:
+    def store_result(self, uid: str, kind: ResultKind, epoch: int, fill: Callable[[BinaryIO], None]) -> SpooledFile:
         del epoch
         sink = io.BytesIO()
         fill(sink)

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from batchd.core.schema import ColumnInfo, answer_from_fields, with_columns
 from batchd.core.fields import FieldSpec
+from batchd.core.schema import ColumnInfo, answer_from_fields, with_columns
 from batchd.core.tasks import KeyColumn, Marker, TaskDefinition
 from batchd.core.verdicts import Usage
 from batchd.pipeline import BATCH_LANE, CHECKING, StageMaker, run_pass
@@ -100,9 +100,7 @@ class Bench:
         return Workplace(
             store=self.database.store(actor=owner, is_dead=lambda _: False),
             spool=self.spool,
-            accounts={
-                "fake": Account("fake", self.vendor, "account-1", submit_grace=0.0, create_seconds=0.0)
-            },
+            accounts={"fake": Account("fake", self.vendor, "account-1", submit_grace=0.0, create_seconds=0.0)},
             tasks={task.definition.name: task for task in tasks},
             prices=NoPrices(),
             progress=NoProgress(),
@@ -139,10 +137,7 @@ class Bench:
     def run_until_quiet(self, passes: int = 60) -> None:
         """Passes of the whole lane until one does nothing and no batch is on its way."""
         for _ in range(passes):
-            if (
-                not self.run()
-                and self.place.store.read(lambda ledger: ledger.batches.next_due(EVERYTHING)) is None
-            ):
+            if not self.run() and self.place.store.read(lambda ledger: ledger.batches.next_due(EVERYTHING)) is None:
                 return
             # A wait of no time ends with the next millisecond of the database's clock.
             time.sleep(0.002)

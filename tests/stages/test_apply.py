@@ -104,10 +104,7 @@ def test_a_row_whose_input_changed_is_not_overwritten(bench: Bench) -> None:
     assert [(1, "stale")] == bench.outcomes()
     assert [(1, None, None, 0)] == bench.people()
     assert {1: "retry"} == bench.gates()
-    assert (
-        GOOD_ANSWER
-        in json.loads(bench.kept("line")[0][1])["response"]["body"]["choices"][0]["message"]["content"]
-    )
+    assert GOOD_ANSWER in json.loads(bench.kept("line")[0][1])["response"]["body"]["choices"][0]["message"]["content"]
 
 
 def test_a_column_that_a_person_filled_meanwhile_is_not_overwritten(bench: Bench) -> None:
@@ -182,9 +179,7 @@ def test_a_row_the_database_refuses_is_found_alone_and_its_siblings_are_written(
 
     bench.run_until_quiet()
 
-    assert {5: "poison", 13: "poison"} == {
-        key: outcome for key, outcome in bench.outcomes() if outcome != "applied"
-    }
+    assert {5: "poison", 13: "poison"} == {key: outcome for key, outcome in bench.outcomes() if outcome != "applied"}
     assert {5: "failed", 13: "failed"} == bench.gates()
     assert 14 == sum(done for *_, done in bench.people())
     assert "secret" not in str(bench.execute("SELECT * FROM batchd_gate"))

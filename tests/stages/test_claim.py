@@ -134,9 +134,7 @@ def test_a_row_finished_between_its_reading_and_the_record_is_not_sent(
     assert 1 == len(list(bench.sent_lines()))
 
 
-def test_a_batch_of_which_nothing_is_left_is_never_sent(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_of_which_nothing_is_left_is_never_sent(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of its rows were finished meanwhile: no file, no call, no gate."""
     bench.add_people("one")
     meanwhile(bench, monkeypatch, "UPDATE person SET done_at = 'by hand'")
@@ -324,7 +322,9 @@ def test_a_composite_key_is_walked_and_written_by_all_its_parts(tmp_path: Path) 
 def test_a_changed_case_is_the_same_row_where_the_table_says_so(tmp_path: Path) -> None:
     """Under NOCASE, 'ABC' renamed to 'abc' is one row: it is in work already and not claimed again."""
     task = person_task(key=(KeyColumn(name="code", kind="text", equality="nocase"),))
-    table = "CREATE TABLE person (code TEXT COLLATE NOCASE PRIMARY KEY, resume TEXT, name TEXT, level TEXT, done_at TEXT)"
+    table = (
+        "CREATE TABLE person (code TEXT COLLATE NOCASE PRIMARY KEY, resume TEXT, name TEXT, level TEXT, done_at TEXT)"
+    )
     bench = Bench(tmp_path, task, table)
     bench.execute("INSERT INTO person (code, resume) VALUES ('ABC', 'text')")
     bench.run(*CLAIM)

@@ -8,7 +8,7 @@ from batchd.errors import VendorAuthError, VendorNotFoundError
 from batchd.operations import cancel, resolve
 from batchd.pipeline import CHECKING, SENDING, StageMaker
 from batchd.ports import Scope
-from tests.fakes.answers import answered, by_seq, nothing
+from tests.fakes.answers import answered, by_seq, never_run, nothing
 from tests.fakes.vendor import unclear
 from tests.stages.bench import GOOD_ANSWER, Bench
 
@@ -174,9 +174,7 @@ def test_a_line_the_vendor_lost_is_missing_and_reported_not_quietly(bench: Bench
 
 
 @pytest.mark.parametrize(("lines", "size_told"), [(1, True), (2, False)])
-def test_a_shortfall_that_may_be_the_downloads_own_is_held(
-    bench: Bench, lines: int, *, size_told: bool
-) -> None:
+def test_a_shortfall_that_may_be_the_downloads_own_is_held(bench: Bench, lines: int, *, size_told: bool) -> None:
     """Most of it is lacking, or nobody told the size: a person is asked, then the rest is missing."""
     send(bench, "one", "two", "three")
     keep_lines(bench, lines)
@@ -253,9 +251,7 @@ def test_a_refused_line_sets_its_row_aside_and_the_rest_goes_again(bench: Bench)
     bench.add_people("b", first=20)
     bench.add_people("c", first=30)
     bench.vendor.statuses = ("validating", "failed")
-    bench.vendor.faults = (
-        VendorFault("invalid_request", param="body.messages", line=2, message="quotes the row"),
-    )
+    bench.vendor.faults = (VendorFault("invalid_request", param="body.messages", line=2, message="quotes the row"),)
     bench.run(*SENDING)
     bench.check_until("failed")
 
@@ -283,8 +279,6 @@ def test_a_refusal_that_no_row_explains_asks_for_a_person(bench: Bench) -> None:
 
 def test_a_cancelled_batch_keeps_what_was_finished_and_holds_the_rest(bench: Bench) -> None:
     """Partial results are applied; the others wait for a person's retry."""
-    from tests.fakes.answers import never_run
-
     bench.vendor.script = by_seq({1: answered(GOOD_ANSWER)}, never_run("batch_cancelled"))
     send(bench, "one", "two")
 

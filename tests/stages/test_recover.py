@@ -41,7 +41,7 @@ def test_a_batch_that_was_created_is_adopted_and_paid_once(bench: Bench) -> None
 def test_a_batch_whose_file_id_the_vendor_hides_is_found_by_its_metadata(bench: Bench) -> None:
     """Some relays rename files; uid and try in the metadata still name the submit."""
     leave_unknown(bench, created=True)
-    (run,) = bench.vendor._runs.values()  # noqa: SLF001 - what the vendor would show
+    (run,) = bench.vendor._runs.values()
     run.batch = replace(run.batch, input_file_id="file-renamed")
 
     bench.run_until_quiet()
@@ -207,7 +207,8 @@ def test_a_batch_that_another_process_is_posting_is_left_alone(bench: Bench) -> 
     """Its lease is alive: it may be in the middle of its create."""
     leave_unknown(bench, created=True)
     bench.execute(
-        "UPDATE batchd_batch SET lease_owner = 'other', lease_expires_at = strftime('%Y-%m-%d %H:%M:%f','now','+60 seconds')"
+        "UPDATE batchd_batch SET lease_owner = 'other',"
+        " lease_expires_at = strftime('%Y-%m-%d %H:%M:%f','now','+60 seconds')"
     )
 
     counts = bench.run(*RECOVER)

@@ -94,9 +94,7 @@ def test_a_busy_vendor_is_asked_again_and_pays_once(bench: Bench) -> None:
 def test_a_wait_that_the_vendor_asks_for_is_kept(bench: Bench) -> None:
     """Retry-After above two minutes is no reason to give up, and none to come sooner."""
     bench.add_people("one")
-    bench.vendor.fail_next(
-        "create_batch", VendorBusyError("busy", code="rate_limit_exceeded", retry_after=600.0)
-    )
+    bench.vendor.fail_next("create_batch", VendorBusyError("busy", code="rate_limit_exceeded", retry_after=600.0))
 
     bench.run(*SENDING)
     bench.run(*SUBMIT)
@@ -170,9 +168,7 @@ def test_an_input_file_that_was_lost_or_altered_is_never_sent(bench: Bench, dama
     assert [(1, "Ada", "senior", 1)] == bench.people()
 
 
-def test_a_vendor_id_is_written_down_even_without_the_lease(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_vendor_id_is_written_down_even_without_the_lease(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process slept through its lease during the POST: the id is a fact, and recover adopts it."""
     bench.add_people("one")
     create = bench.vendor.create_batch

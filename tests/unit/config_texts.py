@@ -48,9 +48,5 @@ def problems(folder: Path, text: str) -> list[str]:
 
 def with_task(*lines: str, without: str = "") -> str:
     """The small config with more lines in its task (they are at line 7 and on) and without one key."""
-    task = "".join(
-        f"{line}\n" for line in TASK.splitlines() if not (without and line.startswith(f"{without} ="))
-    )
-    return HEAD + task.replace(
-        "[tasks.resumes]\n", "[tasks.resumes]\n" + "".join(f"{line}\n" for line in lines), 1
-    )
+    task = "".join(f"{line}\n" for line in TASK.splitlines() if not (without and line.startswith(f"{without} =")))
+    return HEAD + task.replace("[tasks.resumes]\n", "[tasks.resumes]\n" + "".join(f"{line}\n" for line in lines), 1)

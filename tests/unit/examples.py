@@ -45,9 +45,7 @@ def said(text: str) -> dict[str, Any]:
 
 def a_batch(**changes: Any) -> Batch:
     """A batch as the ledger knows it, just built, unless told otherwise."""
-    optional: dict[str, Any] = {
-        field.name: None for field in dataclasses.fields(Batch) if "None" in str(field.type)
-    }
+    optional: dict[str, Any] = {field.name: None for field in dataclasses.fields(Batch) if "None" in str(field.type)}
     required: dict[str, Any] = {
         "id": 1,
         "uid": "0" * 31 + "1",

@@ -203,9 +203,7 @@ def test_a_path_that_fails_makes_the_answer_invalid(path: str, code: str) -> Non
     assert refusal('{"skills": [1, "secret"]}', path).code == code
 
 
-@pytest.mark.parametrize(
-    ("path", "store", "code"), [("v", "json", "not_writable"), ("to_string(v)", "value", "path")]
-)
+@pytest.mark.parametrize(("path", "store", "code"), [("v", "json", "not_writable"), ("to_string(v)", "value", "path")])
 def test_an_absurdly_deep_answer_is_invalid(path: str, store: str, code: str) -> None:
     """A model that repeats one bracket costs its own row only."""
     assert refusal('{"v":' + "[" * 1000 + "]" * 1000 + "}", path, store=store).code == code

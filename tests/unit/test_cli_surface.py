@@ -12,6 +12,7 @@ import typer
 from batchd.cli import call as calls
 from batchd.cli.call import Call, conduct
 from batchd.cli.exit_codes import INTERNAL
+from batchd.cli.lines import as_called
 from batchd.cli.main import app
 from batchd.errors import DatabaseError
 

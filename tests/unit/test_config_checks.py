@@ -113,9 +113,7 @@ def test_a_column_written_twice_by_one_task_is_refused(tmp_path: Path) -> None:
     """A field and on_success would overwrite each other; case makes no difference."""
     text = with_task(without="on_success").replace("prompt =", 'on_success = { NAME = "x" }\nprompt =')
 
-    assert problems(tmp_path, text) == [
-        "13: tasks.resumes.on_success.NAME: column NAME is written twice by this task"
-    ]
+    assert problems(tmp_path, text) == ["13: tasks.resumes.on_success.NAME: column NAME is written twice by this task"]
 
 
 def test_writing_the_key_is_refused(tmp_path: Path) -> None:
@@ -128,10 +126,7 @@ def test_writing_the_key_is_refused(tmp_path: Path) -> None:
 def test_two_tasks_may_not_write_one_column(tmp_path: Path) -> None:
     """The names of tables and columns are compared without case."""
     assert problems(tmp_path, HEAD + TASK + OTHER) == [
-        (
-            "24: tasks.other.text_column: "
-            "task resumes writes column NAME of table CANDIDATE too; only one task may"
-        )
+        ("24: tasks.other.text_column: task resumes writes column NAME of table CANDIDATE too; only one task may")
     ]
 
 
@@ -158,8 +153,8 @@ def test_two_tasks_may_not_have_had_the_same_name(tmp_path: Path) -> None:
     [
         ('create_timeout = "5m"', "create_timeout: must be shorter than daemon.lease (300 s)"),
         (
-            'resubmit = "fence"\nsubmit_grace = "30s"',
-            "submit_grace: must be longer than create_timeout (60 s)",
+            'resubmit = "fence"\nsubmit_grace = "3s"',
+            "submit_grace: must be longer than create_timeout (5 s)",
         ),
     ],
 )
@@ -180,9 +175,7 @@ def test_times_that_could_pay_twice_are_refused(lines: str, expected: str, tmp_p
         ("dbo.is_open(id) = 1", '["NAME"]', 0),
     ],
 )
-def test_rows_that_would_stay_pending_are_warned_of(
-    pending: str, columns: str, warned: int, tmp_path: Path
-) -> None:
+def test_rows_that_would_stay_pending_are_warned_of(pending: str, columns: str, warned: int, tmp_path: Path) -> None:
     """A task that writes nothing its condition names is allowed, and probably not meant."""
     text = with_task(f'pending = "{pending}"', f"pending_columns = {columns}", without="pending")
     config = load(tmp_path, text)

@@ -76,9 +76,7 @@ def test_all_problems_are_listed_in_order_of_lines(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_unknown_key_is_refused_with_the_nearest_right_name(
-    text: str, expected: str, tmp_path: Path
-) -> None:
+def test_an_unknown_key_is_refused_with_the_nearest_right_name(text: str, expected: str, tmp_path: Path) -> None:
     """In every table of the config."""
     assert problems(tmp_path, HEAD + text) == [expected]
 
@@ -141,9 +139,7 @@ def test_a_field_that_contradicts_itself_keeps_its_own_sentence(tmp_path: Path) 
     """The rules of a field are its own; the config adds file and line."""
     found = problems(tmp_path, HEAD + TASK + 'other = { type = "array" }\n')
 
-    assert found == [
-        '17: tasks.resumes.fields.other: an array needs items = "string" (or number, integer, boolean)'
-    ]
+    assert found == ['17: tasks.resumes.fields.other: an array needs items = "string" (or number, integer, boolean)']
 
 
 def test_a_missing_key_is_told_at_its_table(tmp_path: Path) -> None:
@@ -245,9 +241,7 @@ def test_a_schema_file_that_is_no_schema_has_its_own_line(
 ) -> None:
     """The place is in the schema file, where the mistake is."""
     (tmp_path / "answer.json").write_text(written)
-    text = with_task('schema_file = "answer.json"', 'columns = { a = "A" }').split("[tasks.resumes.fields]")[
-        0
-    ]
+    text = with_task('schema_file = "answer.json"', 'columns = { a = "A" }').split("[tasks.resumes.fields]")[0]
     config = load(tmp_path, text)
 
     with pytest.raises(ConfigError, match=reason) as raised:

@@ -20,9 +20,7 @@ def properties(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_every_key_has_a_description() -> None:
     """An editor has a sentence to show for each key."""
-    without = [
-        name for name, described in properties(config_json_schema()) if not described.get("description")
-    ]
+    without = [name for name, described in properties(config_json_schema()) if not described.get("description")]
 
     assert without == []
 

@@ -59,7 +59,7 @@ def test_defaults_are_those_of_the_reference(tmp_path: Path) -> None:
     assert isinstance(vendor, SandboxVendorConfig)
     assert vendor.state == tmp_path / "sandbox.db"
     assert (vendor.batch_duration, vendor.max_requests, vendor.max_bytes) == (5, 50_000, 200_000_000)
-    assert (vendor.resubmit, vendor.submit_grace, vendor.create_timeout) == ("hold", 900, 60)
+    assert (vendor.resubmit, vendor.submit_grace, vendor.create_timeout) == ("hold", 6, 5)
     assert (config.daemon.check_interval, config.daemon.sweep_interval, config.daemon.lease) == (60, 600, 300)
     assert config.daemon.spool == tmp_path / "spool"
     assert (task.batch_size, task.max_open_batches, task.every, task.retry_delay) == (200, 10, 600, 10)

@@ -47,9 +47,7 @@ def test_any_text_comes_back(text: str) -> None:
     assert len(key.digest) == 64
 
 
-@pytest.mark.parametrize(
-    "text", ["", "O'Hara", '"', "a:b", "1:a", "line\nbreak", "\x00", "é漢😀\U0010fffd", " "]
-)
+@pytest.mark.parametrize("text", ["", "O'Hara", '"', "a:b", "1:a", "line\nbreak", "\x00", "é漢😀\U0010fffd", " "])
 def test_awkward_text_comes_back(text: str) -> None:
     """The texts that break a careless format, beside numbers that look like lengths."""
     key = codec("text", "integer", "text").encode([text, 12, text])
@@ -120,13 +118,9 @@ def test_borders_cannot_be_forged(first: str, second: str, third: str) -> None:
 
 
 # A NUL ends SQLite's NOCASE comparison early; there a unique index already takes both for one row.
-@pytest.mark.parametrize(
-    ("equality", "collation"), [("exact", "BINARY"), ("nocase", "NOCASE"), ("rtrim", "RTRIM")]
-)
+@pytest.mark.parametrize(("equality", "collation"), [("exact", "BINARY"), ("nocase", "NOCASE"), ("rtrim", "RTRIM")])
 @given(data=st.data())
-def test_equal_for_sqlite_is_equal_for_the_ledger(
-    data: st.DataObject, equality: KeyEquality, collation: str
-) -> None:
+def test_equal_for_sqlite_is_equal_for_the_ledger(data: st.DataObject, equality: KeyEquality, collation: str) -> None:
     """The digest follows the column's own collation, no more and no less."""
     letters = st.text("aAbBzZÀàİ\u0131\u017f\u212ak [{@`\t\u00a0", max_size=4) | st.text(
         st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=3

@@ -33,9 +33,7 @@ def row(*, pending: bool = True, guard: str | None = "as read") -> RowNow:
         (None, Outcome.GONE),
     ],
 )
-def test_a_good_answer_is_written_only_where_the_row_stands_as_read(
-    now: RowNow | None, outcome: Outcome
-) -> None:
+def test_a_good_answer_is_written_only_where_the_row_stands_as_read(now: RowNow | None, outcome: Outcome) -> None:
     """It must be there, still pending, and unchanged; an equal guard column spares the comparison."""
     assert outcome is landing(REQUEST, ANSWER, now)
 

@@ -22,15 +22,12 @@ THOUSAND_EACH = Usage(input=1000, cached=0, output=1000)
         ("gpt-5-nano", "0.025", "0.0025", "0.2"),
     ],
 )
-def test_batch_prices_are_those_of_the_facts(
-    model: str, input_usd: str, cached_usd: str, output_usd: str
-) -> None:
+def test_batch_prices_are_those_of_the_facts(model: str, input_usd: str, cached_usd: str, output_usd: str) -> None:
     """1,000 tokens of each kind cost what the vendor's batch price list says."""
     prices = BatchPrices({})
 
     costs = [
-        prices.cost(model, usage)
-        for usage in (Usage(input=1000), Usage(input=1000, cached=1000), Usage(output=1000))
+        prices.cost(model, usage) for usage in (Usage(input=1000), Usage(input=1000, cached=1000), Usage(output=1000))
     ]
 
     assert [int(Decimal(usd) * 1_000_000) for usd in (input_usd, cached_usd, output_usd)] == costs

@@ -27,9 +27,7 @@ def test_lines_that_are_named_are_set_aside() -> None:
 
 def test_lines_are_set_aside_beside_a_fault_that_passes() -> None:
     """A full queue does not hide which lines are bad."""
-    assert Refusal(Remedy.ROWS, "token_limit_exceeded", {3: "invalid_json_line"}) == judge(
-        [LIMIT, BAD_LINE], 5
-    )
+    assert Refusal(Remedy.ROWS, "token_limit_exceeded", {3: "invalid_json_line"}) == judge([LIMIT, BAD_LINE], 5)
 
 
 @pytest.mark.parametrize(
@@ -57,10 +55,7 @@ def test_what_no_single_row_explains_asks_a_person(faults: list[VendorFault]) ->
 
 def test_kept_faults_can_be_read_again() -> None:
     """Codes and lines come back; the vendor's texts, which quote rows, stay where they are kept."""
-    kept = [
-        Kept(0, "vendor_errors", faults_as_text(faults), part)
-        for part, faults in enumerate([[LIMIT], [BAD_LINE]])
-    ]
+    kept = [Kept(0, "vendor_errors", faults_as_text(faults), part) for part, faults in enumerate([[LIMIT], [BAD_LINE]])]
 
     found = read_faults(kept)
 

@@ -49,9 +49,7 @@ def test_each_line_is_found_by_its_request() -> None:
 
 def test_the_same_line_twice_is_a_repeat() -> None:
     """Only what a line says counts: its own id, key order and blanks may differ between two deliveries."""
-    again = (
-        b'{"error":null, "id":"r-2", "response":{"body":{"said":"yes"},"status_code":200},"custom_id":"%s"}\n'
-    )
+    again = b'{"error":null, "id":"r-2", "response":{"body":{"said":"yes"},"status_code":200},"custom_id":"%s"}\n'
 
     found = indexed([ours(1, id="r-1"), again % custom_id(UID, 1).encode()])
 
@@ -145,9 +143,7 @@ LINES = st.lists(
 
 
 @given(LINES, LINES, st.randoms())
-def test_the_order_of_lines_decides_nothing(
-    output: list[bytes], error: list[bytes], chance: random.Random
-) -> None:
+def test_the_order_of_lines_decides_nothing(output: list[bytes], error: list[bytes], chance: random.Random) -> None:
     """Shuffled within and between the files: the same requests answered, in conflict, and strangers."""
     mixed = output + error
     chance.shuffle(mixed)

@@ -109,9 +109,7 @@ def test_success_is_any_status_that_says_so(status: Any) -> None:
         (True, None, Outcome.ERRORED, "no_status"),
     ],
 )
-def test_an_http_error_is_for_good_or_passes(
-    status: Any, code: Any, outcome: Outcome, found_code: str
-) -> None:
+def test_an_http_error_is_for_good_or_passes(status: Any, code: Any, outcome: Outcome, found_code: str) -> None:
     """4xx is the request's fault, save those that pass; a code that is no word is not repeated."""
     found = of_body(CHAT, {"error": {"code": code, "message": "secret"}}, status)
 
@@ -237,9 +235,7 @@ def test_half_a_character_in_an_answer_is_invalid_not_lost() -> None:
 
 def test_a_line_may_start_with_a_bom_and_lack_an_id() -> None:
     """Key order, missing keys and a byte order mark make no difference."""
-    raw = "\ufeff".encode() + orjson.dumps(
-        {"response": {"body": chat(ANSWER), "status_code": 200}, "custom_id": "c"}
-    )
+    raw = "\ufeff".encode() + orjson.dumps({"response": {"body": chat(ANSWER), "status_code": 200}, "custom_id": "c"})
 
     line = read_line(raw)
 

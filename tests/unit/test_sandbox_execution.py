@@ -65,9 +65,7 @@ def test_each_fault_leaves_its_lines_and_its_bill(kind: str | None, left: str) -
 def test_contents_go_wrong_in_their_own_ways() -> None:
     """Broken JSON, other keys, long strings, cut and withheld answers are each what their name says."""
     content = {
-        kind: choice(run(kind))["message"]["content"]
-        for kind in KINDS
-        if run(kind).payment and kind != "missing"
+        kind: choice(run(kind))["message"]["content"] for kind in KINDS if run(kind).payment and kind != "missing"
     }
     with pytest.raises(json.JSONDecodeError):
         json.loads(content["invalid_json"])
@@ -139,9 +137,7 @@ def test_a_rate_meets_about_its_share_and_always_the_same() -> None:
         ("/v1/embeddings", {"input": "x"}, "url", "unsupported_endpoint"),
     ],
 )  # fmt: skip
-def test_a_bad_body_is_a_400_with_its_parameter(
-    endpoint: str, changes: dict[str, Any], param: str, code: str
-) -> None:
+def test_a_bad_body_is_a_400_with_its_parameter(endpoint: str, changes: dict[str, Any], param: str, code: str) -> None:
     """Each broken rule names the parameter and has its code."""
     problem = body_problem(endpoint, chat_body(**changes))
 

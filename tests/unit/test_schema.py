@@ -23,9 +23,7 @@ from batchd.errors import ConfigError
 RESUME_FIELDS = {
     "full_name": FieldSpec(type="string", nullable=True, description="As written", column="FullName"),
     "years": FieldSpec(type="number", minimum=0, maximum=80, multiple_of=0.5, column="Years"),
-    "skills": FieldSpec(
-        type="array", items="string", min_items=1, max_items=9, column="Skills", store="json"
-    ),
+    "skills": FieldSpec(type="array", items="string", min_items=1, max_items=9, column="Skills", store="json"),
     "level": FieldSpec(type="string", enum=("junior", "senior"), nullable=True),
     "colours": FieldSpec(type="array", items="string", enum=("red", "green")),
 }
@@ -132,9 +130,7 @@ def test_a_wrong_path_is_named() -> None:
         answer_from_schema({"type": "object"}, {"skills[": "Skills"})
 
 
-@pytest.mark.parametrize(
-    "path", ["skils", "persn.name", "to_string(skils)", "skils[?years > `3`].title | [0]"]
-)
+@pytest.mark.parametrize("path", ["skils", "persn.name", "to_string(skils)", "skils[?years > `3`].title | [0]"])
 def test_a_path_to_no_property_is_named(path: str) -> None:
     """It would write NULL for every answer that is paid."""
     with pytest.raises(ConfigError, match="which is not a property of the schema") as caught:
@@ -169,9 +165,7 @@ def test_columns_are_completed_from_the_table() -> None:
     completed = with_columns(answer, {"Summary": ColumnInfo("text", max_length=200, nullable=False)})
 
     assert completed.columns == (
-        WriteBack(
-            column="Summary", path="@", too_long="truncate", max_length=200, kind="text", nullable=False
-        ),
+        WriteBack(column="Summary", path="@", too_long="truncate", max_length=200, kind="text", nullable=False),
     )
 
 

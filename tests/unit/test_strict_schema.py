@@ -27,9 +27,7 @@ def nested(levels: int) -> dict[str, Any]:
 
 TREE = {
     **obj(tree={"$ref": "#/$defs/node"}),
-    "$defs": {
-        "node": obj(name={"type": "string"}, child={"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]})
-    },
+    "$defs": {"node": obj(name={"type": "string"}, child={"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]})},
 }
 
 
@@ -160,11 +158,7 @@ KEYWORDS = st.sampled_from(
     ]
 )
 JUNK = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.sampled_from(["object", "array", "string", "#"]),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["object", "array", "string", "#"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYWORDS, inner, max_size=5),
     max_leaves=20,
 )

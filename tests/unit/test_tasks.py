@@ -15,9 +15,7 @@ from tests.unit.examples import a_task
 
 NAMES = ("zebra", "apple", "Mango", "élan", "a b", '"q"')
 ANSWER = answer_from_fields({name: FieldSpec(type="string", column=name) for name in NAMES})
-SCALARS = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 PARAMS = st.dictionaries(
     st.text(),
     st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5),
@@ -104,30 +102,22 @@ def test_another_table_or_key_has_another_fingerprint(change: dict[str, Any]) ->
 
 def test_a_keys_equality_is_part_of_the_fingerprint() -> None:
     """The digest of a key follows it."""
-    keys = [
-        (KeyColumn(name="id", kind="text", equality=equality),) for equality in ("exact", "nocase", "rtrim")
-    ]
+    keys = [(KeyColumn(name="id", kind="text", equality=equality),) for equality in ("exact", "nocase", "rtrim")]
 
     assert len({a_task(key=key).fingerprint for key in keys}) == 3
 
 
 def test_another_prompt_has_the_same_fingerprint() -> None:
     """Everything but table and key may change while rows are in work."""
-    changed = a_task(
-        name="t2", vendor="v", prompt="other", inputs=("a",), answer=ANSWER, pending="x", model="m2"
-    )
+    changed = a_task(name="t2", vendor="v", prompt="other", inputs=("a",), answer=ANSWER, pending="x", model="m2")
 
     assert a_task().fingerprint == changed.fingerprint
 
 
 def test_schema_and_table_do_not_run_together() -> None:
     """Schema a with table b.c is not schema a.b with table c."""
-    assert (
-        a_task(table_schema="a", table="b.c").fingerprint != a_task(table_schema="a.b", table="c").fingerprint
-    )
-    assert (
-        a_task(table_schema=None, table="ab").fingerprint != a_task(table_schema="a", table="b").fingerprint
-    )
+    assert a_task(table_schema="a", table="b.c").fingerprint != a_task(table_schema="a.b", table="c").fingerprint
+    assert a_task(table_schema=None, table="ab").fingerprint != a_task(table_schema="a", table="b").fingerprint
 
 
 def test_outputs_name_each_written_column_once() -> None:

@@ -34,9 +34,7 @@ def body(code: Any = None, kind: str = "invalid_request_error") -> bytes:
     return json.dumps({"error": {"message": SECRET, "type": kind, "param": None, "code": code}}).encode()
 
 
-def mapped(
-    call: Call, status: int, content: bytes = b"", headers: dict[str, str] | None = None
-) -> VendorError:
+def mapped(call: Call, status: int, content: bytes = b"", headers: dict[str, str] | None = None) -> VendorError:
     return error_for(call, Reply(status, headers or {}, content), "https://api.example.org")
 
 
@@ -44,9 +42,7 @@ def mapped(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
-@pytest.mark.parametrize(
-    "content", [b"", b"<html>", b'{"detail": "x"}', b'{"error": "x"}', b"[]", body()[:-3]]
-)
+@pytest.mark.parametrize("content", [b"", b"<html>", b'{"detail": "x"}', b'{"error": "x"}', b"[]", body()[:-3]])
 def test_a_create_refused_without_the_standard_body_is_unclear(status: int, content: bytes) -> None:
     """A proxy in between may have said so after the vendor made the batch."""
     assert type(mapped(Call.CREATE, status, content)) is VendorUnclearError
