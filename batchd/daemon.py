@@ -111,7 +111,7 @@ class Daemon:
         self._report = report
         self._total = Counts()
         self._failure: BaseException | None = None
-        self._looked_for_strangers = False
+        self._is_first = True
         self._capped: set[str] = set()
         self._claims_due = True
 
@@ -206,8 +206,9 @@ class Daemon:
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _pass(self, lane: tuple[StageMaker, ...], scope: Scope, orders: Orders) -> Counts:
-        first, self._looked_for_strangers = not self._looked_for_strangers, True
-        counts = run_pass(lane, self._place, scope, replace(orders, first=first))
+        counts = run_pass(lane, self._place, scope, replace(orders, first=self._is_first))
+        # A vendor whose list could not be read is asked for it again, before anything is sent there.
+        self._is_first = self._is_first and counts["lists_unread"] > 0
         self._total.merge(counts)
         if counts:
             self._report(counts)

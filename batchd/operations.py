@@ -66,7 +66,12 @@ def cancel(place: Workplace, reference: str) -> Done:
     batch = _known_batch(place.store, reference)
     if batch.position is BatchState.BUILT:
         end = UnsentEnd(Outcome.CANCELLED, "cancelled", "cancelled by a person before it was sent")
-        place.store.transact(lambda ledger: give_up_unsent(ledger, batch, end, chunk=place.chunk))
+
+        def given_up(ledger: Ledger) -> None:
+            give_up_unsent(ledger, batch, end, chunk=place.chunk)
+            ledger.findings.close("submit-refused", f"batch {batch.id}")
+
+        place.store.transact(given_up)
         return Done(f"batch {batch.id} was not sent; its rows wait for: batchd retry --task {batch.task}", 1)
     if batch.position is not BatchState.SUBMITTED:
         raise UsageError(

@@ -5,6 +5,7 @@ A page keeps its tables between two marks, ``<!-- begin NAME -->`` and ``<!-- en
 
 # ruff: noqa: INP001 - a script, not part of a package
 
+import ast
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,12 +18,29 @@ from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, Pric
 from batchd.config.tasks import TaskConfig
 from batchd.config.vendors import OpenAIVendorConfig, SandboxVendorConfig
 from batchd.core.fields import FieldSpec
-from batchd.core.findings import KINDS
+from batchd.core.findings import KINDS, REPORTS
 from batchd.core.outcomes import RULES, GateState
 from batchd.core.schema import ColumnTarget
 from batchd.core.states import ENDS, MOVES
 
-REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+
+
+FOLDERS = (
+    "stages",
+    "core",
+    "ports",
+    "store",
+    "store/dialects",
+    "vendors",
+    "spool",
+    "config",
+    "app",
+    "cli",
+    "cli/commands",
+    "sandbox",
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -111,8 +129,16 @@ _GATES = {
 
 
 def _findings() -> str:
-    rows = [(f"`{name}`", kind.meaning, f"`{kind.next_command.format(id='ID')}`") for name, kind in KINDS.items()]
-    return _markdown(("kind", "meaning", "next command"), rows)
+    rows = [
+        (
+            f"`{name}`",
+            kind.meaning,
+            f"`{kind.next_command.format(id='ID')}`",
+            "yes" if name in REPORTS else "no",
+        )
+        for name, kind in KINDS.items()
+    ]
+    return _markdown(("kind", "meaning", "next command", "only reports"), rows)
 
 
 def _diagram() -> str:
@@ -124,6 +150,23 @@ def _diagram() -> str:
 
 def _moves() -> str:
     return _markdown(("from", "to", "when"), [(f"`{one}`", f"`{two}`", why) for (one, two), why in MOVES.items()])
+
+
+def _modules(folder: str) -> Callable[[], str]:
+    """The modules of one folder of the package, each with the first line of its docstring."""
+
+    def table() -> str:
+        paths = sorted((ROOT / "batchd" / folder).glob("*.py"))
+        named = [path for path in paths if path.stem not in ("__init__", "__main__")]
+        rows = [(f"[`{path.stem}`](../../{path.relative_to(ROOT)})", _first_line(path)) for path in named]
+        return _markdown(("module", "what it is for"), rows)
+
+    return table
+
+
+def _first_line(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0].replace("``", "`")
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -142,6 +185,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "findings.md#findings": _findings,
     "states.md#diagram": _diagram,
     "states.md#moves": _moves,
+    **{f"code-map.md#{folder}": _modules(folder) for folder in FOLDERS},
+    "code-map.md#top": _modules(""),
 }
 
 if __name__ == "__main__":

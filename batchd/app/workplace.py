@@ -57,7 +57,7 @@ def open_workplace(config: Config, *, task: str | None = None, progress: Progres
 
 def _vendors_needed(store: SqlStore, tasks: Mapping[str, ConfiguredTask]) -> set[str]:
     """Vendors of the tasks and of open batches: one that nobody uses need not have its key here."""
-    open_there = store.read(lambda ledger: ledger.batches.open_accounts())
+    open_there = {name for name, _ in store.read(lambda ledger: ledger.batches.open_accounts())}
     return {task.definition.vendor for task in tasks.values()} | open_there
 
 

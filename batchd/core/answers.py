@@ -59,19 +59,19 @@ class AnswerReader:
         try:
             encoded = text.encode()
         except UnicodeEncodeError:
-            raise InvalidAnswerError("not_unicode", "The answer holds half a character.") from None
+            raise InvalidAnswerError("not_unicode", "the answer holds half a character") from None
         if self._validator is None:
             return text
         try:
             answer = orjson.loads(encoded)
         except orjson.JSONDecodeError:
-            raise InvalidAnswerError("not_json", "The answer is not JSON.") from None
+            raise InvalidAnswerError("not_json", "the answer is not JSON") from None
         try:
             self._validator.validate(answer)
         except jsonschema_rs.ValidationError as error:
             # The path within the schema is our own text; one within the answer could be the model's.
             path = "/".join(str(step) for step in error.schema_path)
-            raise InvalidAnswerError("schema", f"The answer breaks the schema at /{path}.") from None
+            raise InvalidAnswerError("schema", f"the answer breaks the schema at /{path}") from None
         return answer
 
 
@@ -103,14 +103,14 @@ def _found(read: _Read, answer: Any, write: WriteBack) -> Any:
     try:
         return read(answer)
     except (JMESPathError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError):
-        sentence = f"The path {write.path} for column {write.column} does not work on this answer."
+        sentence = f"the path {write.path} for column {write.column} does not work on this answer"
         raise InvalidAnswerError("path", sentence) from None
 
 
 def _fitted(value: Any, write: WriteBack) -> Any:
     if value is None:
         if not write.nullable:
-            raise InvalidAnswerError("null", f"Column {write.column} takes no NULL; the answer gives none.")
+            raise InvalidAnswerError("null", f"column {write.column} takes no NULL; the answer gives none")
         return None
     if write.store == "json" or write.kind == "json":
         return _short_enough(_json_text(value, write), write)
@@ -125,7 +125,7 @@ def _short_enough(text: str, write: WriteBack) -> str:
         return text
     if write.too_long == "truncate" and write.store == "value":
         return text[: write.max_length]
-    sentence = f"Column {write.column} takes {write.max_length} characters; the answer gives {len(text)}."
+    sentence = f"column {write.column} takes {write.max_length} characters; the answer gives {len(text)}"
     raise InvalidAnswerError("too_long", sentence)
 
 
@@ -134,7 +134,7 @@ def _json_text(value: Any, write: WriteBack) -> str:
         text = orjson.dumps(value).decode()
     except TypeError:
         # A number beyond 64 bits, or a structure nested deeper than 254 levels.
-        sentence = f"The value for column {write.column} can't be written as JSON text."
+        sentence = f"the value for column {write.column} can't be written as JSON text"
         raise InvalidAnswerError("not_writable", sentence) from None
     if "\\u0000" in text and _ESCAPED_NUL.search(text):
         raise _nul(write)
@@ -239,13 +239,13 @@ _JSON_NAMES: dict[type, str] = {
 
 def _wrong_type(value: Any, write: WriteBack, wanted: str) -> InvalidAnswerError:
     given = _JSON_NAMES.get(type(value), "something else")
-    sentence = f"Column {write.column} takes {wanted}; the answer gives {given}."
+    sentence = f"column {write.column} takes {wanted}; the answer gives {given}"
     return InvalidAnswerError("wrong_type", sentence)
 
 
 def _out_of_range(write: WriteBack) -> InvalidAnswerError:
-    return InvalidAnswerError("out_of_range", f"The number for column {write.column} is beyond 64 bits.")
+    return InvalidAnswerError("out_of_range", f"the number for column {write.column} is beyond 64 bits")
 
 
 def _nul(write: WriteBack) -> InvalidAnswerError:
-    return InvalidAnswerError("nul", f"The text for column {write.column} holds a NUL.")
+    return InvalidAnswerError("nul", f"the text for column {write.column} holds a NUL")

@@ -17,15 +17,15 @@ class Ending:
     sentence: str
 
 
-_REFUSED = Ending(Outcome.REFUSED, "refusal", "The model refused to answer.")
-_FILTERED = Ending(Outcome.REFUSED, "content_filter", "A content filter stopped the request or its answer.")
-_CUT_OFF = Ending(Outcome.TRUNCATED, "length", "The answer was cut off at the token limit.")
-_TOOL_CALL = Ending(Outcome.INVALID, "tool_calls", "The model called a tool and did not answer.")
-_EMPTY = Ending(Outcome.INVALID, "empty", "The answer is empty.")
-_INCOMPLETE = Ending(Outcome.INVALID, "incomplete", "The answer is incomplete.")
-_UNFINISHED = Ending(Outcome.ERRORED, "not_finished", "The vendor did not finish the request.")
-_EXPIRED = Ending(Outcome.EXPIRED, "batch_expired", "The vendor's window ended before the request ran.")
-_CANCELLED = Ending(Outcome.CANCELLED, "batch_cancelled", "The batch was cancelled before the request ran.")
+_REFUSED = Ending(Outcome.REFUSED, "refusal", "the model refused to answer")
+_FILTERED = Ending(Outcome.REFUSED, "content_filter", "a content filter stopped the request or its answer")
+_CUT_OFF = Ending(Outcome.TRUNCATED, "length", "the answer was cut off at the token limit")
+_TOOL_CALL = Ending(Outcome.INVALID, "tool_calls", "the model called a tool and did not answer")
+_EMPTY = Ending(Outcome.INVALID, "empty", "the answer is empty")
+_INCOMPLETE = Ending(Outcome.INVALID, "incomplete", "the answer is incomplete")
+_UNFINISHED = Ending(Outcome.ERRORED, "not_finished", "the vendor did not finish the request")
+_EXPIRED = Ending(Outcome.EXPIRED, "batch_expired", "the vendor's window ended before the request ran")
+_CANCELLED = Ending(Outcome.CANCELLED, "batch_cancelled", "the batch was cancelled before the request ran")
 
 _CHAT_ENDINGS = {
     "length": _CUT_OFF,
@@ -102,8 +102,8 @@ def _failed(code: str, *, passes: bool) -> Ending:
     if code in _CODES:
         return _CODES[code]
     if passes or code in _TRANSIENT_CODES:
-        return Ending(Outcome.ERRORED, code, f"The vendor failed to answer this time ({code}).")
-    return Ending(Outcome.REJECTED, code, f"The vendor refused the request for good ({code}).")
+        return Ending(Outcome.ERRORED, code, f"the vendor failed to answer this time ({code})")
+    return Ending(Outcome.REJECTED, code, f"the vendor refused the request for good ({code})")
 
 
 def _answer(answer: str) -> Ending | str:

@@ -27,6 +27,11 @@ KINDS: dict[str, FindingKind] = {
         "claiming is stopped",
         "batchd resolve {id}",
     ),
+    "list-unread": FindingKind(
+        "the vendor's list could not be read since the start; until it shows that nothing was forgotten, "
+        "nothing is claimed or sent there",
+        "batchd status",
+    ),
     "batch-vanished": FindingKind("the vendor no longer knows a batch that was submitted", "batchd show {id}"),
     "unknown-status": FindingKind(
         "the vendor reports a status batchd does not know; it stays open", "batchd show {id}"
@@ -69,6 +74,9 @@ KINDS: dict[str, FindingKind] = {
     ),
 }
 
+
+# While one of these is open about a vendor, nothing new is sent there.
+SENDING_STOPS = ("stranger", "list-unread")
 
 # What a person may mark as seen: it reports, and stops nothing.
 REPORTS = (

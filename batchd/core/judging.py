@@ -44,9 +44,13 @@ class FileAnswers:
         index: where each request's line is.
         reader: judges a line.
         lines_at: fetches lines from the spool.
+        absent: the outcome of a request that is in neither file.
     """
 
-    def __init__(self, index: ResultIndex, reader: LineReader, lines_at: LinesAt) -> None:
+    def __init__(
+        self, index: ResultIndex, reader: LineReader, lines_at: LinesAt, *, absent: Outcome = Outcome.MISSING
+    ) -> None:
+        self._absent = absent
         self._index = index
         self._reader = reader
         self._lines_at = lines_at
@@ -67,7 +71,7 @@ class FileAnswers:
 
     def _judge(self, seq: int, lines: Sequence[bytes]) -> Judged:
         if not lines:
-            return _plain(seq, Outcome.MISSING)
+            return _plain(seq, self._absent)
         verdict = self._reader.verdict(read_line(lines[0]) or ResultLine(None))
         if len(lines) > 1:
             sentence = RULES[Outcome.CONFLICT].meaning

@@ -60,10 +60,10 @@ class PromptTemplate:
         except Exception as error:  # noqa: BLE001 - any filter may fail in its own way, and fails this row only
             # Its words may quote the row, so only its kind is told.
             raise UnrenderableError(
-                "template_error", f"The {self._setting} template failed on this row ({type(error).__name__})."
+                "template_error", f"the {self._setting} template failed on this row ({type(error).__name__})"
             ) from None
         if not _is_unicode(text):
-            sentence = f"The {self._setting} holds half a character (a lone surrogate) and can't be sent."
+            sentence = f"the {self._setting} holds half a character (a lone surrogate) and can't be sent"
             raise UnrenderableError("not_unicode", sentence)
         return text
 
@@ -92,9 +92,9 @@ class PromptRenderer:
 
     def _shown(self, column: str, value: object) -> object:
         if value is None and self._null_input == "error":
-            raise UnrenderableError("null_input", f"Column {column} is NULL.")
+            raise UnrenderableError("null_input", f"column {column} is NULL")
         if isinstance(value, bytes | bytearray | memoryview):
-            raise UnrenderableError("binary_input", f"Column {column} holds binary data, which is no text.")
+            raise UnrenderableError("binary_input", f"column {column} holds binary data, which is no text")
         return "" if value is None else value
 
 

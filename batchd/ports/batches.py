@@ -7,7 +7,7 @@ from batchd.core.model import Batch, Lease, NewBatch, TaskRecord
 from batchd.core.outcomes import Outcome
 from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
-from batchd.ports.scope import Scope
+from batchd.ports.scope import EVERYTHING, Scope
 
 
 class Tasks(Protocol):
@@ -83,8 +83,8 @@ class Batches(Protocol):
     def at(self, position: BatchState, scope: "Scope", *, due: bool = True) -> list[Batch]:
         """Batches at a position (held ones too), oldest first; ``due`` leaves out those told to wait."""
 
-    def open_accounts(self) -> set[str]:
-        """Names of the vendor accounts that open batches belong to."""
+    def open_accounts(self, scope: "Scope" = EVERYTHING) -> set[tuple[str, str]]:
+        """Name and fingerprint of each vendor account that open batches belong to."""
 
     def open_count(self, task_id: int) -> int:
         """Batches of a task that have not come to an end."""
@@ -96,7 +96,10 @@ class Batches(Protocol):
         """Gives the lease back."""
 
     def move(self, batch: Batch, to: BatchState, reason: str, **changes: Any) -> Batch:
-        """Moves a batch on, keeping it held where it is held; raises LeaseLostError where it has moved already."""
+        """Moves a batch on, keeping it held where it is held; a waiver of its checks ends with the step.
+
+        Raises LeaseLostError where it has moved already.
+        """
 
     def hold(self, batch: Batch, reason: str, code: str = "") -> Batch:
         """Makes a batch wait for a person."""
@@ -140,8 +143,11 @@ class Batches(Protocol):
     def known_uids(self, uids: Sequence[str]) -> frozenset[str]:
         """Which of these uids the ledger knows."""
 
-    def fenced(self, account: str) -> list[tuple[int, str]]:
-        """Row id and deleted file id of batches whose late creation must be watched for."""
+    def fenced(self, account: str, seconds: float) -> list[tuple[int, str]]:
+        """Row id and deleted file id of batches whose late creation must be watched for.
+
+        ``seconds``: how long after the last intent to create.
+        """
 
     def next_due(self, scope: "Scope") -> float | None:
         """Seconds until the next open batch is due; None where no batch is open."""

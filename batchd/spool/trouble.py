@@ -27,7 +27,7 @@ _CAUSES: dict[int | None, tuple[str, str]] = {
     errno.EROFS: ("the file system is read-only", "set [daemon] spool to a folder that can be written"),
     errno.ENOTDIR: _NO_FOLDER,
     errno.EEXIST: _NO_FOLDER,
-    errno.ENOENT: ("it is not there", "run `batchd verify` to see what is missing"),
+    errno.ENOENT: ("it is not there", "batchd status"),
 }
 
 

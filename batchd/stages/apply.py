@@ -73,7 +73,10 @@ class Apply:
             self._counts.cause(LeaseLostError.exit_code)
             return
         try:
-            self._apply(batch, lease)
+            # Read again under the lease: another process may have applied it, or lost a file of it, meanwhile.
+            batch = self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
+            if batch.state is BatchState.COLLECTED:
+                self._apply(batch, lease)
         except (_AlteredResultsError, SpoolError):
             self._fetch_again(batch, lease)
         except HoldBatchError as error:
@@ -108,8 +111,11 @@ class Apply:
             seqs,
             [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in self._files(batch)],
         )
-
-        return FileAnswers(index, LineReader(task), partial(self._place.spool.result_lines_at, batch.uid))
+        # A person cancelled these rows: unlike those the vendor lost, they don't go again by themselves.
+        cancelled = (batch.vendor_status or "").lower() == "cancelled"
+        absent = Outcome.CANCELLED if cancelled else Outcome.MISSING
+        lines_at = partial(self._place.spool.result_lines_at, batch.uid)
+        return FileAnswers(index, LineReader(task), lines_at, absent=absent)
 
     def _files(self, batch: Batch) -> list[ResultKind]:
         """The batch's result files, proved to be what was collected."""
@@ -137,7 +143,8 @@ class Apply:
                 self._apply_chunk(batch, lease, task, [judged[0].poisoned(error.message)], first=False)
                 return
             half = len(judged) // 2
-            self._apply_chunk(batch, lease, task, judged[:half], first=first)
+            # The whole chunk was not suspect, or it would not have come to be written.
+            self._apply_chunk(batch, lease, task, judged[:half], first=False)
             self._apply_chunk(batch, lease, task, judged[half:], first=False)
             return
         for one in landed:

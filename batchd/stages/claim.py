@@ -121,6 +121,8 @@ class _TaskClaim:
             return f"it is paused: {record.pause_reason}"
         if ledger.findings.is_open("stranger", f"vendor {self._account.name}"):
             return "the vendor holds batches this ledger has forgotten; see: batchd status"
+        if ledger.findings.is_open("list-unread", f"vendor {self._account.name}"):
+            return "the vendor's list of batches could not be read yet; see: batchd status"
         if ledger.findings.is_open("account-moved", f"vendor {self._account.name}"):
             return "its vendor account changed while batches are open there; see: batchd status"
         return ""
@@ -135,7 +137,7 @@ class _TaskClaim:
         version_id = self._place.store.transact(
             lambda ledger: ledger.tasks.save_version(record.id, self._definition), lease=lease
         )
-        due = self._due_rows(record)
+        due = self._due_rows(record, lease)
         while self._may_build(record):
             if not self._build(record, lease, version_id, due):
                 break
@@ -259,20 +261,22 @@ class _TaskClaim:
             self._place.store.transact(lambda ledger: ledger.gates.fail(record.id, packing.failures), lease=lease)
             self._counts.add("rows_failed", len(packing.failures))
 
-    def _due_rows(self, record: TaskRecord) -> Iterator[_Due]:
+    def _due_rows(self, record: TaskRecord, lease: Lease) -> Iterator[_Due]:
         """Retries first, then the table from the resume point, then, where a sweep is due, from its start."""
-        yield from self._due_retries(record)
+        yield from self._due_retries(record, lease)
         start = record.resume_key if self._definition.has_integer_key else None
         yield from self._table(record, start, None)
-        if start is not None and self._sweeps(record):
+        sweeps = start is not None and self._sweeps(record)
+        if sweeps:
             yield from self._table(record, None, start)
-        self._exhausted = start is None or self._sweeps(record)
+        self._exhausted = start is None or sweeps
 
-    def _due_retries(self, record: TaskRecord) -> Iterator[_Due]:
+    def _due_retries(self, record: TaskRecord, lease: Lease) -> Iterator[_Due]:
         keys = self._place.store.read(lambda ledger: ledger.gates.due_retries(record.id, _MOST_RETRIES))
         for at in range(0, len(keys), _PAGE):
             wanted = partial(self._still_wanted, record, keys[at : at + _PAGE])
-            rows = self._place.store.transact(wanted)
+            # Under the lease: a gate that another process has opened meanwhile must not be dropped.
+            rows = self._place.store.transact(wanted, lease=lease)
             yield from (_Due(row, retried=True, moves_resume=False) for row in rows)
 
     def _still_wanted(self, record: TaskRecord, keys: list[RowKey], ledger: Ledger) -> list[SourceRow]:

@@ -1,5 +1,6 @@
 """collect: the result files of an ended batch come to disk, complete and durable, before any row is touched."""
 
+from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
@@ -50,6 +51,10 @@ class Collect:
             self._counts.cause(LeaseLostError.exit_code)
             return
         try:
+            # Read again under the lease: another process may have collected it, or sent it back, meanwhile.
+            batch = self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
+            if batch.position is not BatchState.ENDED:
+                return
             if (batch.vendor_status or "").lower() == "failed":
                 self._settle_refused(batch, lease)
             else:
@@ -60,10 +65,12 @@ class Collect:
             self._place.store.transact(lambda ledger: ledger.batches.release(lease))
 
     def _fetch(self, batch: Batch, account: Account, lease: Lease) -> None:
+        if batch.looks:
+            batch = self._asked_again(batch, account, lease)
         results = {
-            kind: self._download(batch, account, lease, kind, file_id)
+            kind: result
             for kind, file_id in zip(_KINDS, (batch.output_file_id, batch.error_file_id), strict=True)
-            if file_id
+            if file_id and (result := self._download(batch, account, lease, kind, file_id))
         }
         index = self._index(batch, list(results))
         look = Look(
@@ -91,14 +98,38 @@ class Collect:
             strangers=len(index.strangers),
         )
 
+    def _asked_again(self, batch: Batch, account: Account, lease: Lease) -> Batch:
+        """Some servers name their files, or count, only a while after they have reported the end."""
+        try:
+            found = account.vendor.retrieve_batch(batch.vendor_batch_id or "")
+        except VendorNotFoundError:
+            # Its files may be there still.
+            return batch
+        told = {
+            "output_file_id": found.output_file_id,
+            "error_file_id": found.error_file_id,
+            "counted_total": found.total,
+            "counted_completed": found.completed,
+            "counted_failed": found.failed,
+        }
+        news = {name: value for name, value in told.items() if value is not None}
+        if news:
+            self._place.store.transact(lambda ledger: ledger.batches.note(batch, **news), lease=lease)
+        return replace(batch, **news)
+
     def _download(
         self, batch: Batch, account: Account, lease: Lease, kind: ResultKind, file_id: str
-    ) -> tuple[SpooledFile, bool]:
-        """The file on disk, and whether the vendor told its size."""
-        told = account.vendor.file_bytes(file_id)
+    ) -> tuple[SpooledFile, bool] | None:
+        """The file on disk, and whether the vendor told its size; None where a person goes on without it."""
         fill = partial(_download, account, file_id)
-        stored = self._place.spool.store_result(batch.uid, kind, lease.epoch, fill)
-        if told is not None and stored.bytes != told:
+        try:
+            told = account.vendor.file_bytes(file_id)
+            stored = self._place.spool.store_result(batch.uid, kind, lease.epoch, fill)
+        except VendorNotFoundError:
+            if batch.checks_waived:
+                return None
+            raise
+        if told is not None and stored.bytes != told and not batch.checks_waived:
             raise VendorUnclearError(
                 f"the {kind} file of batch {batch.id} came with {stored.bytes:,} bytes in place of {told:,}",
                 code="cut_off",
@@ -188,7 +219,7 @@ class Collect:
 
     def _postpone(self, batch: Batch, lease: Lease, error: VendorError) -> None:
         lost = isinstance(error, VendorNotFoundError) or error.code == "cut_off"
-        if lost and not batch.checks_waived:
+        if lost:
             self._fall_short(batch, lease, error.message)
         else:
             self._place.store.transact(

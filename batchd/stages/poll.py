@@ -10,7 +10,14 @@ from batchd.core.model import Batch, Kept, Lease, VendorBatch
 from batchd.core.pacing import poll_delay
 from batchd.core.refusals import faults_as_text
 from batchd.core.states import BatchState, VendorPhase, phase_of
-from batchd.errors import LeaseLostError, VendorAuthError, VendorError, VendorNotFoundError
+from batchd.errors import (
+    LeaseLostError,
+    VendorAuthError,
+    VendorError,
+    VendorNotFoundError,
+    VendorRefusedError,
+    VendorUnreachableError,
+)
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
 
 log = structlog.get_logger("batchd")
@@ -39,19 +46,13 @@ class Poll:
 
     def _poll_account(self, name: str, batches: Sequence[Batch]) -> None:
         account = self._place.accounts.get(name)
-        moved = [one for one in batches if account is None or one.account_fingerprint != account.fingerprint]
-        if moved:
-            self._place.store.transact(lambda ledger: ledger.findings.open("account-moved", f"vendor {name}"))
-            self._counts.add("accounts_moved")
-        else:
-            self._place.store.transact(lambda ledger: ledger.findings.close("account-moved", f"vendor {name}"))
-        here = [batch for batch in batches if batch not in moved]
+        here = [batch for batch in batches if self._place.account_of(batch) is not None]
         if account is None or not here:
             return
         try:
             listed = self._listed(account, here)
             for batch in here:
-                self._look(account, batch, listed.get(batch.vendor_batch_id or ""))
+                self._look_or_postpone(account, batch, listed.get(batch.vendor_batch_id or ""))
         except VendorError as error:
             self._postpone(here, account, error)
 
@@ -59,8 +60,21 @@ class Poll:
         if not account.lists or len(batches) < _FEWEST_TO_LIST:
             return {}
         oldest = min(batch.intent_at or batch.created_at for batch in batches)
-        listing = account.vendor.list_batches(int(oldest.timestamp()) - _SKEW)
+        try:
+            listing = account.vendor.list_batches(int(oldest.timestamp()) - _SKEW)
+        except (VendorNotFoundError, VendorRefusedError):
+            # A server that lists nothing: its batches are asked for one by one.
+            return {}
         return {one.id: one for one in listing.batches}
+
+    def _look_or_postpone(self, account: Account, batch: Batch, seen: VendorBatch | None) -> None:
+        try:
+            self._look(account, batch, seen)
+        except (VendorAuthError, VendorUnreachableError):
+            raise
+        except VendorError as error:
+            # One batch that the vendor stumbles over must not keep the others from being seen.
+            self._postpone([batch], account, error)
 
     def _look(self, account: Account, batch: Batch, seen: VendorBatch | None) -> None:
         lease = self._place.store.transact(
@@ -70,6 +84,11 @@ class Poll:
             self._counts.cause(LeaseLostError.exit_code)
             return
         try:
+            # Read again under the lease: another process may have sent it anew meanwhile.
+            now = self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
+            if now.position is not BatchState.SUBMITTED or now.vendor_batch_id != batch.vendor_batch_id:
+                return
+            batch = now
             found = seen or account.vendor.retrieve_batch(batch.vendor_batch_id or "")
             self._place.store.transact(lambda ledger: self._write_down(ledger, batch, found), lease=lease)
         except VendorNotFoundError:

@@ -3,7 +3,6 @@
 A create whose outcome nobody knows is looked for at the vendor; it is never guessed and never blindly repeated.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -12,14 +11,16 @@ from batchd import events
 from batchd.core.model import Batch, Lease, Listing, VendorBatch
 from batchd.core.reconcile import matches
 from batchd.core.states import BatchState
-from batchd.errors import LeaseLostError, VendorError
-from batchd.ports import Account, Counts, Ledger, Scope, Workplace
+from batchd.errors import LeaseLostError, VendorError, VendorNotFoundError, VendorRefusedError
+from batchd.ports import EVERYTHING, Account, Counts, Ledger, Scope, Workplace
 
 log = structlog.get_logger("batchd")
 
 # The intent's time is the database's, a batch's the vendor's.
 _SKEW = timedelta(hours=1)
 _MARGIN = 120.0
+# A vendor's window, and what may pass between a create and the batch's beginning.
+_WATCH = 2 * 86_400.0
 _LOOKS = 2
 _RUNNING = frozenset({"validating", "in_progress"})
 
@@ -41,21 +42,52 @@ class Recover:
 
     def run_once(self) -> Counts:
         """One pass. Counts ``submits_settled``, ``batches_held``, ``strangers``."""
+        self._watch_accounts()
+        if self._strangers:
+            for account in self._place.accounts.values():
+                self._read_list(account)
         for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.SUBMITTING, self._scope)):
             account = self._place.account_of(batch)
             if account is not None:
                 self._settle_under_lease(batch, account)
         for account in self._place.accounts.values():
-            self._guarded(account, self._watch_fenced)
-            if self._strangers:
-                self._guarded(account, self._look_for_strangers)
+            self._watch_fenced(account)
         return self._counts
 
-    def _guarded(self, account: Account, look: Callable[[Account], None]) -> None:
+    def _watch_accounts(self) -> None:
+        """Open batches of an account that is missing, or another one by now, can't be reached: a person is asked."""
+        one_batch = self._scope.batch_id is not None
+
+        def written(ledger: Ledger) -> int:
+            open_there = ledger.batches.open_accounts(self._scope if one_batch else EVERYTHING)
+            moved = {name for name, fingerprint in open_there if not self._reaches(name, fingerprint)}
+            for name in moved:
+                ledger.findings.open("account-moved", f"vendor {name}")
+            # Whoever looks at one batch has not seen the others.
+            for name in () if one_batch else self._place.accounts.keys() - moved:
+                ledger.findings.close("account-moved", f"vendor {name}")
+            return len(moved)
+
+        self._counts.add("accounts_moved", self._place.store.transact(written))
+
+    def _reaches(self, name: str, fingerprint: str) -> bool:
+        account = self._place.accounts.get(name)
+        return account is not None and account.fingerprint == fingerprint
+
+    def _read_list(self, account: Account) -> None:
+        """Looks for what the ledger has forgotten; until that was possible, nothing new is sent there."""
+        subject = f"vendor {account.name}"
         try:
-            look(account)
-        except VendorError as error:
+            self._look_for_strangers(account)
+        except (VendorNotFoundError, VendorRefusedError) as error:
+            # A server that lists nothing can't be asked, and waiting would not help.
             self._counts.cause(error.exit_code)
+        except VendorError as error:
+            self._place.store.transact(lambda ledger: ledger.findings.open("list-unread", subject))
+            self._counts.add("lists_unread")
+            self._counts.cause(error.exit_code)
+            return
+        self._place.store.transact(lambda ledger: ledger.findings.close("list-unread", subject))
 
     def _settle_under_lease(self, batch: Batch, account: Account) -> None:
         # Another process that holds the lease may be in the middle of its POST.
@@ -160,9 +192,14 @@ class Recover:
         log.warning(events.RECOVER_FENCED, task=batch.task, batch=batch.id)
 
     def _watch_fenced(self, account: Account) -> None:
-        fenced = self._place.store.read(lambda ledger: ledger.batches.fenced(account.name))
-        for batch_id, file_id in fenced:
-            self._cancel_late(account, batch_id, file_id)
+        if not account.lists:
+            return
+        fenced = self._place.store.read(lambda ledger: ledger.batches.fenced(account.name, _WATCH))
+        try:
+            for batch_id, file_id in fenced:
+                self._cancel_late(account, batch_id, file_id)
+        except VendorError as error:
+            self._counts.cause(error.exit_code)
 
     def _cancel_late(self, account: Account, batch_id: int, file_id: str) -> None:
         batch = self._place.store.read(lambda ledger: ledger.batches.get(batch_id))
@@ -178,21 +215,43 @@ class Recover:
             return
         since = self._place.store.read(lambda ledger: ledger.last_activity()) - _SKEW
         listing = account.vendor.list_batches(int(since.timestamp()))
-
-        def written(ledger: Ledger) -> int:
-            ours = ledger.installation_id()
-            bearing = {
-                one.metadata["batchd_uid"]: one
-                for one in listing.batches
-                if one.metadata.get("batchd_installation") == ours and "batchd_uid" in one.metadata
-            }
-            unknown = set(bearing) - ledger.batches.known_uids(list(bearing))
-            opened = [
-                ledger.findings.open("stranger", f"vendor {account.name} batch {bearing[uid].id}") for uid in unknown
-            ]
-            return sum(opened)
-
-        strangers = self._place.store.transact(written)
+        strangers = self._place.store.transact(lambda ledger: self._compare(ledger, account, listing))
         self._counts.add("strangers", strangers)
         if strangers:
             log.error(events.RECOVER_STRANGER_FOUND, vendor=account.name, batches=strangers)
+
+    def _compare(self, ledger: Ledger, account: Account, listing: Listing) -> int:
+        """Opens a finding for each forgotten batch; returns how many are new."""
+        ours = ledger.installation_id()
+        bearing = [
+            one
+            for one in listing.batches
+            if one.metadata.get("batchd_installation") == ours and "batchd_uid" in one.metadata
+        ]
+        known = ledger.batches.known_uids([one.metadata["batchd_uid"] for one in bearing])
+        strangers = 0
+        # The last try first: it is the one that the batch stands at.
+        for one in sorted(bearing, key=_try_of, reverse=True):
+            if one.metadata["batchd_uid"] in known:
+                self._remember(ledger, one)
+            else:
+                strangers += ledger.findings.open("stranger", f"vendor {account.name} batch {one.id}")
+        return strangers
+
+    def _remember(self, ledger: Ledger, one: VendorBatch) -> None:
+        """A batch that the ledger holds for not sent, though the vendor has it, is settled like an unknown submit."""
+        batch = ledger.batches.find(one.metadata["batchd_uid"])
+        if batch is not None and batch.position is BatchState.BUILT and _try_of(one) > batch.attempt:
+            ledger.batches.move(
+                batch,
+                BatchState.SUBMITTING,
+                f"the vendor has its try {_try_of(one)}, which the ledger had forgotten",
+                attempt=_try_of(one),
+                vendor_file_id=one.input_file_id,
+                vendor_batch_id=one.id,
+            )
+
+
+def _try_of(one: VendorBatch) -> int:
+    told = one.metadata.get("batchd_try", "")
+    return int(told) if told.isdecimal() else 0

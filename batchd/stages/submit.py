@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import structlog
 
 from batchd import events
+from batchd.core.findings import SENDING_STOPS
 from batchd.core.model import Batch, Lease, VendorBatch
 from batchd.core.outcomes import Outcome
 from batchd.core.pacing import SUBMIT_TRIES, submit_delay
@@ -47,12 +48,18 @@ class Submit:
                 break
             account = self._place.account_of(batch)
             wanted = batch.state is BatchState.BUILT and not self._is_paused(batch.task_id)
-            if account is not None and wanted:
+            if account is not None and wanted and not self._is_stopped(account):
                 self._submit_under_lease(batch, account)
         return self._counts
 
     def _is_paused(self, task_id: int) -> bool:
         return self._place.store.read(lambda ledger: ledger.tasks.is_paused(task_id))
+
+    def _is_stopped(self, account: Account) -> bool:
+        # What the ledger may have forgotten could be these very rows.
+        return self._place.store.read(
+            lambda ledger: any(ledger.findings.is_open(kind, f"vendor {account.name}") for kind in SENDING_STOPS)
+        )
 
     def _submit_under_lease(self, batch: Batch, account: Account) -> None:
         # The vendor's calls can't be fenced by a database, so the lease outlives the longest of them.
@@ -136,7 +143,7 @@ class Submit:
             self._place.store.transact(recorded, lease=lease)
         except LeaseLostError:
             # The id is a fact, not a decision: it is written down whoever works on the batch now.
-            self._place.store.transact(lambda ledger: ledger.batches.note(batch, vendor_batch_id=created.id))
+            self._place.store.transact(lambda ledger: self._record_late(ledger, batch, created))
             raise
         self._counts.add("batches_submitted")
         self._counts.add("rows_submitted", batch.requests)
@@ -147,6 +154,15 @@ class Submit:
             vendor_batch=created.id,
             rows=batch.requests,
         )
+
+    def _record_late(self, ledger: Ledger, batch: Batch, created: VendorBatch) -> None:
+        now = ledger.batches.get(batch.id)
+        same_try = now.position is BatchState.SUBMITTING and now.attempt == batch.attempt
+        if same_try and now.vendor_batch_id is None:
+            ledger.batches.note(batch, vendor_batch_id=created.id)
+        elif now.vendor_batch_id != created.id:
+            # It has been sent anew meanwhile: that batch's own id must not be written over.
+            ledger.findings.open("extra-batch", f"batch {batch.id}", f"{created.id} came too late to be counted on")
 
     def _leave_unknown(self, batch: Batch, lease: Lease, error: VendorUnclearError) -> None:
         self._place.store.transact(

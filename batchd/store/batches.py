@@ -11,7 +11,7 @@ from batchd.core.model import Batch, Lease, NewBatch
 from batchd.core.outcomes import GateState, Outcome
 from batchd.core.states import OPEN, BatchState, check_move
 from batchd.errors import LeaseLostError
-from batchd.ports import Scope
+from batchd.ports import EVERYTHING, Scope
 from batchd.store import leases, tables
 from batchd.store.batch_rows import SUMS, ZEROS, batch_from, in_scope, with_task
 from batchd.store.chunks import chunks
@@ -96,12 +96,12 @@ class SqlBatches:
             query = query.where(sa.or_(batch.c.not_before.is_(None), batch.c.not_before <= self._dialect.now()))
         return [batch_from(row) for row in self._connection.execute(query.order_by(batch.c.id))]
 
-    def open_accounts(self) -> set[str]:
-        """Names of the vendor accounts that open batches belong to."""
+    def open_accounts(self, scope: Scope = EVERYTHING) -> set[tuple[str, str]]:
+        """Name and fingerprint of each vendor account that open batches belong to."""
         batch = tables.batch
-        return set(
-            self._connection.scalars(sa.select(batch.c.account).where(batch.c.state.in_(_OPEN_STATES)).distinct())
-        )
+        query = sa.select(batch.c.account, batch.c.account_fingerprint).distinct()
+        rows = self._connection.execute(query.where(batch.c.state.in_(_OPEN_STATES), *in_scope(scope)))
+        return {(row.account, row.account_fingerprint) for row in rows}
 
     def open_count(self, task_id: int) -> int:
         """Batches of a task that have not come to an end."""
@@ -123,7 +123,8 @@ class SqlBatches:
         stamp = {_STAMPS[to]: self._dialect.now()} if to in _STAMPS else {}
         held = batch.state is BatchState.HELD
         place = {"held_from": to.value} if held else {"state": to.value}
-        self._change(batch, {**place, **stamp, "not_before": None, **changes})
+        # What a person waived, they waived for the step at hand.
+        self._change(batch, {**place, **stamp, "not_before": None, "checks_waived": 0, **changes})
         self._events.add("batch", batch.id, "moved", move=(batch.position.value, to.value), reason=reason)
         return self.get(batch.id)
 
@@ -249,12 +250,14 @@ class SqlBatches:
             known.update(self._connection.scalars(sa.select(batch.c.uid).where(batch.c.uid.in_(list(some)))))
         return frozenset(known)
 
-    def fenced(self, account: str) -> list[tuple[int, str]]:
+    def fenced(self, account: str, seconds: float) -> list[tuple[int, str]]:
         """Row id and deleted file id of batches whose late creation must be watched for."""
         batch = tables.batch
         rows = self._connection.execute(
             sa.select(batch.c.id, batch.c.fenced_file_id).where(
-                batch.c.account == account, batch.c.fenced_file_id.is_not(None)
+                batch.c.account == account,
+                batch.c.fenced_file_id.is_not(None),
+                self._dialect.seconds_between(self._dialect.now(), batch.c.intent_at) < seconds,
             )
         )
         return [(row.id, row.fenced_file_id) for row in rows]

@@ -132,7 +132,7 @@ def _kind_of_404(call: Call, refusal: _Refusal) -> tuple[type[VendorError], str]
     if call not in _NAMES_A_THING:
         return VendorRefusedError, _URL_COMMAND
     if refusal.is_json:
-        return VendorNotFoundError, "run `batchd verify` to see what else is missing at the vendor"
+        return VendorNotFoundError, "batchd status"
     # A page of a proxy or a wrong path: it says nothing about this batch or file.
     return VendorUnclearError, _URL_COMMAND
 

@@ -34,7 +34,7 @@ def opened(path: Path, deadline: float, where: str) -> Iterator[TimedFile]:
         file = TimedFile(path, deadline, where)
     except OSError as error:
         raise SpoolError(
-            f"cannot read {path} to upload it ({type(error).__name__})", next_command="run `batchd verify`"
+            f"cannot read {path} to upload it ({type(error).__name__})", next_command="batchd status"
         ) from error
     with file:
         yield file

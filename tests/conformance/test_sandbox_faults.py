@@ -1,29 +1,12 @@
 """The sandbox's faults, seen by the real SDK over HTTP."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import openai
 import pytest
 
-from batchd.sandbox_process import start_or_join
 from tests.conformance.sandbox_calls import Sandbox, chat_line
-
-
-@pytest.fixture(scope="module")
-def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    state: Path = tmp_path_factory.mktemp("sandbox") / "state.db"
-    with start_or_join(state, batch_duration=0) as handle:
-        yield Sandbox(handle.url)
-
-
-@pytest.fixture
-def sandbox(_running: Sandbox) -> Sandbox:
-    """A sandbox without a past, whose batches complete at once."""
-    _running.control("POST", "reset")
-    return _running
 
 
 def fail_route(sandbox: Sandbox, route: str, **rule: Any) -> None:

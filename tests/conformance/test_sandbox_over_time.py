@@ -1,28 +1,11 @@
 """What time does to batches, and what they cost: states, cancelling, expiry, tokens, the account."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import openai
 import pytest
 
-from batchd.sandbox_process import start_or_join
 from tests.conformance.sandbox_calls import Sandbox, chat_line
-
-
-@pytest.fixture(scope="module")
-def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    state = tmp_path_factory.mktemp("sandbox") / "state.db"
-    with start_or_join(state, batch_duration=0) as handle:
-        yield Sandbox(handle.url)
-
-
-@pytest.fixture
-def sandbox(_running: Sandbox) -> Sandbox:
-    """A sandbox without a past, whose batches complete at once."""
-    _running.control("POST", "reset")
-    _running.control("POST", "settings", {"batch_duration": 0, "token_limit": None})
-    return _running
 
 
 def slow(sandbox: Sandbox, seconds: float = 100) -> None:

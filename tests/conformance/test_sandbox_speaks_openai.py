@@ -1,7 +1,6 @@
 """The sandbox against the real SDK over HTTP: what a client of OpenAI's Batch API may rely on."""
 
 import json
-from collections.abc import Iterator
 
 import httpx2
 import jsonschema_rs
@@ -10,7 +9,6 @@ import pytest
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response
 
-from batchd.sandbox_process import start_or_join
 from tests.conformance.sandbox_calls import CHAT, RESPONSES, SCHEMA, Sandbox, chat_line, responses_line
 
 BATCH_KEYS = {
@@ -19,21 +17,6 @@ BATCH_KEYS = {
     "completed_at", "failed_at", "expired_at", "cancelling_at", "cancelled_at", "request_counts", "usage",
     "metadata",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    state = tmp_path_factory.mktemp("sandbox") / "state.db"
-    with start_or_join(state, batch_duration=0) as handle:
-        yield Sandbox(handle.url)
-
-
-@pytest.fixture
-def sandbox(_running: Sandbox) -> Sandbox:
-    """A sandbox without a past, whose batches complete at once."""
-    _running.control("POST", "reset")
-    _running.control("POST", "settings", {"batch_duration": 0, "token_limit": None})
-    return _running
 
 
 def test_a_chat_batch_answers_every_line_to_its_schema(sandbox: Sandbox) -> None:

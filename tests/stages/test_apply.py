@@ -132,6 +132,20 @@ def test_a_row_that_stopped_being_pending_is_left_alone_for_good(bench: Bench) -
     assert [("by hand",)] == bench.execute("SELECT done_at FROM person")
 
 
+def test_a_row_that_left_the_predicate_by_another_column_is_left_alone(bench: Bench) -> None:
+    """Neither an input nor an output changed; the row is no longer wanted all the same."""
+    bench.configure(definition=person_task(pending="done_at IS NULL AND version = 1"))
+    bench.add_people("text")
+    bench.run(*SENDING)
+    bench.execute("UPDATE person SET version = 2")
+
+    bench.run_until_quiet()
+
+    assert [(1, "stale")] == bench.outcomes()
+    assert [(1, None, None, 0)] == bench.people()
+    assert {} == bench.gates()
+
+
 def test_a_row_that_vanished_is_gone(bench: Bench) -> None:
     """Nothing to write to; the answer is kept, the gate goes."""
     bench.add_people("text")
@@ -314,6 +328,22 @@ def test_a_result_file_that_was_lost_is_fetched_again(bench: Bench) -> None:
     bench.run_until_quiet()
 
     assert [(1, "applied")] == bench.outcomes()
+    assert 2 == bench.vendor.calls.count("download")
+
+
+def test_a_result_file_that_was_altered_is_never_applied(bench: Bench) -> None:
+    """Its hash is not the one it was collected with: the vendor's copy is fetched anew, and that is written."""
+    bench.add_people("text")
+    bench.run(*SENDING)
+    bench.execute("UPDATE batchd_task SET paused = 1")
+    bench.check_until("collected")
+    bench.execute("UPDATE batchd_task SET paused = 0")
+    (file,) = (bench.folder / "spool").glob("*.output.jsonl")
+    file.write_bytes(file.read_bytes().replace(b"Ada", b"Eve"))
+
+    bench.run_until_quiet()
+
+    assert [(1, "Ada", "senior", 1)] == bench.people()
     assert 2 == bench.vendor.calls.count("download")
 
 

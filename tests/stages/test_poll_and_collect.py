@@ -149,6 +149,19 @@ def test_a_file_shorter_than_told_is_looked_at_again_and_then_held(bench: Bench)
     assert [(1, None), (2, None)] == bench.outcomes()
 
 
+def test_a_file_that_lacks_whole_lines_is_caught_by_its_size(bench: Bench) -> None:
+    """It was cut off behind a line break, and the vendor counts nothing: the told size alone shows it."""
+    send(bench, "one", "two", "three")
+    whole = keep_lines(bench, 2)
+    bench.execute("UPDATE batchd_batch SET counted_completed = NULL, counted_failed = NULL")
+    bench.vendor.file_bytes = lambda _: len(whole)  # type: ignore[method-assign,assignment]
+
+    bench.check_until("held")
+
+    assert [("short-results", "batch 1")] == bench.findings()
+    assert {None} == {outcome for _, outcome in bench.outcomes()}
+
+
 def keep_lines(bench: Bench, number: int) -> bytes:
     """The vendor's output file keeps only its first lines; returns the whole of it."""
     while "ended" not in bench.states():

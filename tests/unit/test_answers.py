@@ -45,18 +45,18 @@ def test_an_answer_fills_its_columns() -> None:
 @pytest.mark.parametrize(
     ("text", "code", "sentence"),
     [
-        ("", "not_json", "The answer is not JSON."),
-        ('{"level": "jun', "not_json", "The answer is not JSON."),
-        ('{"level": "\\ud83d"}', "not_json", "The answer is not JSON."),
-        ('{"level": "secret"}', "schema", "The answer breaks the schema at /properties/level/enum."),
-        ("{}", "schema", "The answer breaks the schema at /required."),
+        ("", "not_json", "the answer is not JSON"),
+        ('{"level": "jun', "not_json", "the answer is not JSON"),
+        ('{"level": "\\ud83d"}', "not_json", "the answer is not JSON"),
+        ('{"level": "secret"}', "schema", "the answer breaks the schema at /properties/level/enum"),
+        ("{}", "schema", "the answer breaks the schema at /required"),
         (
             '{"level": "junior", "secret": 1}',
             "schema",
-            "The answer breaks the schema at /additionalProperties.",
+            "the answer breaks the schema at /additionalProperties",
         ),
-        ("[]", "schema", "The answer breaks the schema at /type."),
-        ("secret \ud83d", "not_unicode", "The answer holds half a character."),
+        ("[]", "schema", "the answer breaks the schema at /type"),
+        ("secret \ud83d", "not_unicode", "the answer holds half a character"),
     ],
 )
 def test_an_answer_that_breaks_the_schema_is_refused(text: str, code: str, sentence: str) -> None:
@@ -163,7 +163,7 @@ def test_text_longer_than_its_column_is_refused() -> None:
     error = refusal('{"v": "secret"}', kind="text", max_length=5)
 
     assert error.code == "too_long"
-    assert error.sentence == "Column C takes 5 characters; the answer gives 6."
+    assert error.sentence == "column C takes 5 characters; the answer gives 6"
 
 
 def test_text_may_be_cut_to_its_column() -> None:

@@ -110,7 +110,7 @@ def test_params_that_are_no_json_are_a_config_error() -> None:
 
 def test_a_row_without_a_prompt_has_no_line() -> None:
     """What can't be rendered is for the caller to set aside."""
-    with pytest.raises(UnrenderableError, match="Column cv holds binary data"):
+    with pytest.raises(UnrenderableError, match="column cv holds binary data"):
         RequestBuilder(a_task()).line("c-1", {"cv": b"\x00"})
 
 

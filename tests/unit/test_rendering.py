@@ -122,7 +122,7 @@ def test_an_unwanted_null_names_its_column() -> None:
     """With null_input = "error" a NULL sets the row aside."""
     renderer = PromptRenderer("{{ a }}{{ cv }}", None, null_input="error")
 
-    with pytest.raises(UnrenderableError, match="Column cv is NULL") as caught:
+    with pytest.raises(UnrenderableError, match="column cv is NULL") as caught:
         renderer.render({"a": "", "cv": None})
 
     assert caught.value.code == "null_input"

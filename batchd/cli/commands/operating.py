@@ -115,7 +115,7 @@ def resolve(
         typer.Option("--send-again", help="It was not created: delete its file there, and send it anew."),
     ] = False,
 ) -> None:
-    """Let a held batch go on, once a person has looked."""
+    """Let a held batch go on, once a person has looked; or mark as seen what was only reported of a batch or task."""
 
     def command(call: Call) -> int:
         from batchd.cli import operating
