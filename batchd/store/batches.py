@@ -257,7 +257,8 @@ class SqlBatches:
             sa.select(batch.c.id, batch.c.fenced_file_id).where(
                 batch.c.account == account,
                 batch.c.fenced_file_id.is_not(None),
-                self._dialect.seconds_between(self._dialect.now(), batch.c.intent_at) < seconds,
+                self._dialect.seconds_between(self._dialect.now(), sa.func.coalesce(batch.c.intent_at, batch.c.created_at))
+                < seconds,
             )
         )
         return [(row.id, row.fenced_file_id) for row in rows]
