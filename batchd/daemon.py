@@ -19,7 +19,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from batchd import events
-from batchd.errors import BatchdError, ConfigError
+from batchd.errors import BatchdError, ConfigError, VendorAuthError
 from batchd.pipeline import SENDING, WORKING, StageMaker, run_pass
 from batchd.ports import EVERYTHING, Counts, Ledger, Orders, Scope, Workplace
 
@@ -185,6 +185,10 @@ class Daemon:
             self._claims_due = False
             self._pass(SENDING, self._scope, Orders(eager=True, batches=left))
         counts = self._pass(WORKING, self._scope, Orders())
+        if VendorAuthError.exit_code in self._total.causes:
+            # No waiting mends a key, and a person waits for this run.
+            self._stop.ask()
+            return
         retry = self._place.store.read(self._next_retry)
         self._claims_due = bool(counts["batches_closed"]) or (retry is not None and retry <= 0)
         if self._is_over(retry):

@@ -12,7 +12,18 @@ from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
 from batchd.errors import UsageError
 from batchd.ports import Account, Ledger, Store, Workplace
-from batchd.settling import UnsentEnd, give_up_unsent
+from batchd.settling import EarlyEnd, give_up
+
+# Findings that go with a hold, and end with it.
+_HOLDS = (
+    "suspect-results",
+    "short-results",
+    "batch-refused",
+    "submit-refused",
+    "apply-failed",
+    "batch-vanished",
+    "unknown-submit",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,8 @@ class Done:
 
 def retry(store: Store, task: str, definition: TaskDefinition, keys: Sequence[str]) -> Done:
     """Makes rows that failed or are held due again, with fresh tries; all of them where no key is named.
+
+    A row that was written and is still pending is freed only by its key.
 
     Raises:
         UsageError: the ledger does not know the task, or a key does not fit.
@@ -65,10 +78,10 @@ def cancel(place: Workplace, reference: str) -> Done:
     """
     batch = _known_batch(place.store, reference)
     if batch.position is BatchState.BUILT:
-        end = UnsentEnd(Outcome.CANCELLED, "cancelled", "cancelled by a person before it was sent")
+        end = EarlyEnd(Outcome.CANCELLED, "cancelled", "cancelled by a person before it was sent")
 
         def given_up(ledger: Ledger) -> None:
-            give_up_unsent(ledger, batch, end, chunk=place.chunk)
+            give_up(ledger, batch, end, chunk=place.chunk)
             ledger.findings.close("submit-refused", f"batch {batch.id}")
 
         place.store.transact(given_up)
@@ -105,11 +118,35 @@ def resolve(place: Workplace, reference: str) -> Done:
 
     def written(ledger: Ledger) -> None:
         ledger.batches.resume(batch, "a person lets it go on", checks_waived=1)
-        for kind in ("suspect-results", "short-results", "batch-refused", "submit-refused", "apply-failed"):
-            ledger.findings.close(kind, f"batch {batch.id}")
+        ledger.findings.close_all(f"batch {batch.id}", _HOLDS)
 
     place.store.transact(written)
     return Done(f"batch {batch.id} goes on from {batch.position}", 1)
+
+
+def abandon(place: Workplace, reference: str) -> Done:
+    """Gives a held batch up: its rows are due again, and those that were sent count as paid for.
+
+    Raises:
+        UsageError: it is not held, or its results are on disk already.
+    """
+    batch = _known_batch(place.store, reference)
+    _check_held(batch)
+    if batch.position is BatchState.COLLECTED:
+        raise UsageError(
+            f"the results of batch {batch.id} are on disk, and paid for", next_command=f"batchd resolve {batch.id}"
+        )
+    sent = batch.position is not BatchState.BUILT
+    outcome = Outcome.MISSING if sent else Outcome.UNSENT
+    end = EarlyEnd(outcome, "given_up", "its batch was given up by a person")
+
+    def written(ledger: Ledger) -> None:
+        give_up(ledger, batch, end, chunk=place.chunk)
+        ledger.findings.close_all(f"batch {batch.id}", _HOLDS)
+
+    place.store.transact(written)
+    paid = "; they count as paid for, and will be paid for again" if sent else ""
+    return Done(f"batch {batch.id} is given up; its {batch.requests} rows are due again{paid}", batch.requests)
 
 
 def send_again(place: Workplace, reference: str) -> Done:

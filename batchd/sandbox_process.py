@@ -93,7 +93,7 @@ def start_or_join(
             _control(url, "PUT", "faults", faults)
     except OSError as error:
         users.close()
-        raise SandboxStartError(f"The sandbox for {state} does not answer: {error}\n{_log_tail(state)}") from error
+        raise SandboxStartError(f"the sandbox for {state} does not answer: {error}\n{_log_tail(state)}") from error
     except BaseException:
         users.close()
         raise
@@ -109,7 +109,7 @@ def _take_users_lock(state: Path) -> IO[str]:
         state.parent.mkdir(parents=True, exist_ok=True)
         users = _beside(state, ".users").open("a")
     except OSError as error:
-        raise SandboxStartError(f"The sandbox cannot keep its state at {state}: {error}") from error
+        raise SandboxStartError(f"the sandbox cannot keep its state at {state}: {error}") from error
     fcntl.flock(users, fcntl.LOCK_SH)
     return users
 
@@ -162,7 +162,7 @@ def _start(state: Path, arguments: list[str]) -> str:
             return url
         time.sleep(START_PAUSE)
     process.kill()
-    raise SandboxStartError(f"The sandbox for {state} did not start.\n{_log_tail(state)}")
+    raise SandboxStartError(f"the sandbox for {state} did not start.\n{_log_tail(state)}")
 
 
 def _log_tail(state: Path) -> str:

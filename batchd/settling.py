@@ -1,4 +1,4 @@
-"""Accounts for the requests of a batch that was never sent: each gets its outcome, its row's gate follows."""
+"""Accounts for the requests of a batch that ends without results: each gets its outcome, its row's gate follows."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from batchd.ports import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class UnsentEnd:
-    """Why a batch ends without having been sent: the outcome of its requests, a code and our sentence."""
+class EarlyEnd:
+    """Why a batch ends without results: the outcome of its requests, a code and our sentence."""
 
     outcome: Outcome
     code: str
     sentence: str
 
 
-def give_up_unsent(ledger: Ledger, batch: Batch, end: UnsentEnd, *, chunk: int) -> None:
-    """Ends a batch that was never sent, in the caller's transaction; nothing of it was paid."""
+def give_up(ledger: Ledger, batch: Batch, end: EarlyEnd, *, chunk: int) -> None:
+    """Ends a batch in the caller's transaction; whether its requests count as paid is in their outcome."""
     limits = ledger.tasks.definition(batch.version_id).limits
     seqs = ledger.requests.open_after(batch.id, 0, batch.requests)
     for at in range(0, len(seqs), chunk):
@@ -29,11 +29,11 @@ def give_up_unsent(ledger: Ledger, batch: Batch, end: UnsentEnd, *, chunk: int) 
     ledger.batches.abandon(batch, end.sentence)
 
 
-def _finished(request: OpenRequest, end: UnsentEnd) -> FinishedRequest:
+def _finished(request: OpenRequest, end: EarlyEnd) -> FinishedRequest:
     return FinishedRequest(request.seq, end.outcome, Usage(), "", end.code, end.sentence, None)
 
 
-def _settled(request: OpenRequest, end: UnsentEnd, limits: Limits) -> SettledGate:
+def _settled(request: OpenRequest, end: EarlyEnd, limits: Limits) -> SettledGate:
     tries = request.tries.after(end.outcome)
     # Nothing is wrong with the rows and nobody is asked to wait.
     verdict = settle_gate(end.outcome, tries, limits, still_pending=True, first_delay=0.0)

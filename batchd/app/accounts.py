@@ -65,7 +65,5 @@ def _sandbox_url(vendor: SandboxVendorConfig, stack: contextlib.ExitStack) -> st
             vendor.state, batch_duration=vendor.batch_duration, api_key=SANDBOX_KEY, upstream=upstream
         )
     except SandboxStartError as error:
-        raise ConfigError(
-            f"the sandbox did not start: {error}", next_command="read its log beside its state file"
-        ) from error
+        raise ConfigError(str(error), next_command="read its log beside its state file") from error
     return stack.enter_context(handle).url

@@ -91,6 +91,5 @@ def prices_of(config: Config) -> BatchPrices:
         {
             model: PriceOverride(input=price.input, output=price.output, cached_input=price.cached_input)
             for model, price in config.prices.items()
-            if price.input is not None and price.output is not None
         }
     )

@@ -71,9 +71,16 @@ def _say(facts: dict[str, Any], failures: int) -> None:
         say(f"{name} is {facts['state']}: {outcome_words(facts['outcomes'])}.")
     else:
         say(f"{name} has not ended: {facts['state']}, {_vendor_words(facts)}.")
-        say(f"Next: batchd check {facts['vendor_batch_id'] or facts['batch']}")
+        say(f"Next: {_next_command(facts)}")
     if failures:
         say(f"{plural(failures, 'row needs', 'rows need')} a person: batchd failures --task {facts['task']}")
+
+
+def _next_command(facts: dict[str, Any]) -> str:
+    # Checking sends nothing, so a batch that is not sent yet would stay where it is.
+    if facts["state"] == "built":
+        return f"batchd submit --task {facts['task']}"
+    return f"batchd check {facts['vendor_batch_id'] or facts['batch']}"
 
 
 def outcome_words(outcomes: dict[str, int]) -> str:

@@ -43,15 +43,18 @@ def cancel(call: Call, reference: str) -> int:
     return _tell(call, done)
 
 
-def resolve(call: Call, reference: str, *, vendor_batch: str | None, again: bool) -> int:
-    """Lets a held batch go on, in the way that a person chose."""
+def resolve(call: Call, reference: str, way: str, vendor_batch: str | None) -> int:
+    """Lets a held batch go on or ends it, in the ``way`` that a person chose."""
     with opened_ledger(call) as desk, workplace_for(call, desk, _account_of(desk, reference)) as place:
-        if vendor_batch is not None:
-            done = operations.adopt(place, reference, vendor_batch)
-        elif again:
-            done = operations.send_again(place, reference)
-        else:
-            done = operations.resolve(place, reference)
+        match way:
+            case "--adopt":
+                done = operations.adopt(place, reference, vendor_batch or "")
+            case "--send-again":
+                done = operations.send_again(place, reference)
+            case "--give-up":
+                done = operations.abandon(place, reference)
+            case _:
+                done = operations.resolve(place, reference)
     return _tell(call, done)
 
 

@@ -59,11 +59,12 @@ Price = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 class PriceConfig(Table):
     """``[prices."model"]``: what is really paid, in USD for a million tokens of a batch."""
 
-    input: Price | None = Field(default=None, description="USD per million input tokens, at batch price.")
+    input: Price = Field(description="USD per million input tokens, at batch price.")
     cached_input: Price | None = Field(
-        default=None, description="USD per million input tokens read from the vendor's cache, at batch price."
+        default=None,
+        description="USD per million input tokens read from the vendor's cache, at batch price; else as other input.",
     )
-    output: Price | None = Field(default=None, description="USD per million output tokens, at batch price.")
+    output: Price = Field(description="USD per million output tokens, at batch price.")
 
 
 class LogConfig(Table):

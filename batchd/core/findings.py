@@ -29,8 +29,8 @@ KINDS: dict[str, FindingKind] = {
     ),
     "list-unread": FindingKind(
         "the vendor's list could not be read since the start; until it shows that nothing was forgotten, "
-        "nothing is claimed or sent there",
-        "batchd status",
+        "nothing is claimed or sent there; a vendor without a list needs listing = false",
+        "batchd submit",
     ),
     "batch-vanished": FindingKind("the vendor no longer knows a batch that was submitted", "batchd show {id}"),
     "unknown-status": FindingKind(

@@ -50,7 +50,8 @@ def read_line(raw: bytes) -> ResultLine | None:
     return ResultLine(
         custom_id=text(envelope.get("custom_id")) or None,
         status=http_status(response.get("status_code")),
-        body=mapping(response.get("body")),
+        # Some servers give what the endpoint answered without an envelope of its own.
+        body=mapping(response.get("body", response)),
         error=mapping(error) if error else None,
     )
 
@@ -81,9 +82,15 @@ class LineReader:
 
     def _finish_and_end(self, line: ResultLine) -> tuple[str, Ending | str]:
         only_an_error = line.error is not None and not line.body
-        if line.status not in _ANSWERED or only_an_error:
+        # Some servers give no status; an answer that is there was paid for, and is read.
+        answered = line.status in _ANSWERED or (line.status is None and _has_answer(line.body))
+        if not answered or only_an_error:
             return "", failure(line.status, _code(line))
         return self._end(line.body)
+
+
+def _has_answer(body: Mapping[str, Any]) -> bool:
+    return bool(body.get("choices") or body.get("output"))
 
 
 def _code(line: ResultLine) -> str:

@@ -55,7 +55,7 @@ class Gates(Protocol):
         """Marks rows that cannot be sent."""
 
     def free(self, task_id: int, keys: Sequence[RowKey] | None) -> int:
-        """Makes failed and held rows due again with fresh tries; the rows named, or all. Returns how many."""
+        """Makes rows due again with fresh tries: those named, or all that failed or are held. Returns how many."""
 
     def settle(self, task_id: int, batch_id: int, settled: Sequence[SettledGate]) -> None:
         """Moves or removes the gates of finished requests."""
@@ -104,6 +104,9 @@ class Findings(Protocol):
 
     def close_all(self, subject: str, kinds: Sequence[str]) -> int:
         """Ends the findings of these kinds about one subject; returns how many there were."""
+
+    def was_closed(self, kind: str, subject: str) -> bool:
+        """True where a finding was raised once and has been dealt with."""
 
     def is_open(self, kind: str, subject: str) -> bool:
         """True while one of this kind is open about ``subject``, or about a thing of it (``vendor x batch y``)."""

@@ -15,9 +15,6 @@ class Scope:
 EVERYTHING = Scope()
 
 
-EVERYTHING = Scope()
-
-
 @dataclass(frozen=True, slots=True)
 class Orders:
     """How eager a pass is.

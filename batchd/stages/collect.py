@@ -1,6 +1,5 @@
 """collect: the result files of an ended batch come to disk, complete and durable, before any row is touched."""
 
-from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
@@ -115,7 +114,7 @@ class Collect:
         news = {name: value for name, value in told.items() if value is not None}
         if news:
             self._place.store.transact(lambda ledger: ledger.batches.note(batch, **news), lease=lease)
-        return replace(batch, **news)
+        return self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
 
     def _download(
         self, batch: Batch, account: Account, lease: Lease, kind: ResultKind, file_id: str

@@ -44,14 +44,14 @@ class Recover:
         """One pass. Counts ``submits_settled``, ``batches_held``, ``strangers``."""
         self._watch_accounts()
         if self._strangers:
-            for account in self._place.accounts.values():
-                self._read_list(account)
+            for each in self._place.accounts.values():
+                self._read_list(each)
         for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.SUBMITTING, self._scope)):
             account = self._place.account_of(batch)
             if account is not None:
                 self._settle_under_lease(batch, account)
-        for account in self._place.accounts.values():
-            self._watch_fenced(account)
+        for each in self._place.accounts.values():
+            self._watch_fenced(each)
         return self._counts
 
     def _watch_accounts(self) -> None:
@@ -232,10 +232,11 @@ class Recover:
         strangers = 0
         # The last try first: it is the one that the batch stands at.
         for one in sorted(bearing, key=_try_of, reverse=True):
+            subject = f"vendor {account.name} batch {one.id}"
             if one.metadata["batchd_uid"] in known:
                 self._remember(ledger, one)
-            else:
-                strangers += ledger.findings.open("stranger", f"vendor {account.name} batch {one.id}")
+            elif not ledger.findings.was_closed("stranger", subject):
+                strangers += ledger.findings.open("stranger", subject)
         return strangers
 
     def _remember(self, ledger: Ledger, one: VendorBatch) -> None:

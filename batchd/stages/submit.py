@@ -26,7 +26,7 @@ from batchd.errors import (
     VendorUnreachableError,
 )
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
-from batchd.settling import UnsentEnd, give_up_unsent
+from batchd.settling import EarlyEnd, give_up
 
 log = structlog.get_logger("batchd")
 
@@ -203,10 +203,10 @@ class Submit:
 
     def _give_up_lost_input(self, batch: Batch, lease: Lease) -> None:
         """The file was never sent, so its rows are simply due again."""
-        end = UnsentEnd(Outcome.UNSENT, "input_lost", "the batch's file was lost or altered before it was sent")
+        end = EarlyEnd(Outcome.UNSENT, "input_lost", "the batch's file was lost or altered before it was sent")
 
         def written(ledger: Ledger) -> None:
-            give_up_unsent(ledger, batch, end, chunk=self._place.chunk)
+            give_up(ledger, batch, end, chunk=self._place.chunk)
             ledger.findings.open("input-lost", f"batch {batch.id}")
 
         self._place.store.transact(written, lease=lease)

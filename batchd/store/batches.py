@@ -253,12 +253,12 @@ class SqlBatches:
     def fenced(self, account: str, seconds: float) -> list[tuple[int, str]]:
         """Row id and deleted file id of batches whose late creation must be watched for."""
         batch = tables.batch
+        last_intent = sa.func.coalesce(batch.c.intent_at, batch.c.created_at)
         rows = self._connection.execute(
             sa.select(batch.c.id, batch.c.fenced_file_id).where(
                 batch.c.account == account,
                 batch.c.fenced_file_id.is_not(None),
-                self._dialect.seconds_between(self._dialect.now(), sa.func.coalesce(batch.c.intent_at, batch.c.created_at))
-                < seconds,
+                self._dialect.seconds_between(self._dialect.now(), last_intent) < seconds,
             )
         )
         return [(row.id, row.fenced_file_id) for row in rows]

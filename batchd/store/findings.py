@@ -52,6 +52,13 @@ class SqlFindings:
         """Ends the findings of these kinds about one subject."""
         return sum(self.close(kind, subject) for kind in kinds)
 
+    def was_closed(self, kind: str, subject: str) -> bool:
+        """True where a finding was raised once and has been dealt with."""
+        finding = tables.finding
+        dealt_with = finding.c.closed_at.is_not(None)
+        query = select(finding.c.id).where(finding.c.kind == kind, finding.c.subject == subject, dealt_with)
+        return self._connection.scalar(query.limit(1)) is not None
+
     def is_open(self, kind: str, subject: str) -> bool:
         """True while one of this kind is open about ``subject``, or about a thing of it (``vendor x batch y``)."""
         finding = tables.finding

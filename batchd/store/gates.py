@@ -89,7 +89,9 @@ class SqlGates:
         stuck = gate.c.state.in_([GateState.FAILED.value, GateState.HELD.value])
         if keys is None:
             return self._connection.execute(freed.where(gate.c.task_id == task_id, stuck)).rowcount
-        return sum(self._connection.execute(freed.where(_is_row(task_id, key), stuck)).rowcount for key in keys)
+        # Who names a row means it, also one that was written and is still pending.
+        named = sa.or_(stuck, gate.c.state == GateState.DONE.value)
+        return sum(self._connection.execute(freed.where(_is_row(task_id, key), named)).rowcount for key in keys)
 
     def settle(self, task_id: int, batch_id: int, settled: Sequence[SettledGate]) -> None:
         """Moves or removes the gates of a batch's finished requests."""

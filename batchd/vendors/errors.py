@@ -120,7 +120,7 @@ def _kind_of_status(call: Call, refusal: _Refusal) -> tuple[type[VendorError], s
             return VendorAuthError, _KEY_COMMAND
         case 404:
             return _kind_of_404(call, refusal)
-        case 400 | 405 | 422:
+        case 400 | 405 | 422 | 501:
             return VendorRefusedError, _URL_COMMAND
         case 413:
             return VendorRefusedError, _FILE_COMMAND

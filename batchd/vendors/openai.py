@@ -105,8 +105,14 @@ class OpenAIVendor:
         return self._ask(Call.RETRIEVE, lambda: batches.retrieve(_checked_id(batch_id)), wire.batch_from_json)
 
     def list_batches(self, since: int) -> Listing:
-        """Batches created at or after ``since`` (Unix seconds), as many pages as it takes."""
-        return walk(self._page_after, since)
+        """Batches created at or after ``since`` (Unix seconds), as many pages as it takes.
+
+        A server that has no list gives an empty, incomplete one: what isn't in it may exist all the same.
+        """
+        try:
+            return walk(self._page_after, since)
+        except VendorRefusedError:
+            return Listing((), complete=False)
 
     def cancel_batch(self, batch_id: str) -> VendorBatch:
         """Asks the vendor to cancel; one that has ended already is returned as it is."""

@@ -158,3 +158,15 @@ def test_the_endless_list_of_a_server_without_cursors_is_incomplete(adapter: Ope
 
     assert [batch.id for batch in listing.batches] == ["batch_1"]
     assert not listing.complete
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_server_without_a_list_shows_nothing_and_proves_nothing(
+    adapter: OpenAIVendor, server: HttpVendor, status: int
+) -> None:
+    """No call may fail for it, and nothing may be taken for absent because of it."""
+    server.script(*[Scripted(status, b'{"detail": "Not Found"}')] * 3)
+
+    listing = adapter.list_batches(0)
+
+    assert (listing.batches, listing.complete) == ((), False)

@@ -370,3 +370,15 @@ def test_a_paused_task_applies_nothing_but_is_still_collected(bench: Bench) -> N
 
     assert ["collected"] == bench.states()
     assert [(1, None, None, 0)] == bench.people()
+
+
+def test_a_chunk_that_was_not_suspect_is_not_suspected_by_halves(bench: Bench) -> None:
+    """One poison row halves it; that its odd rows stand together at the front says nothing."""
+    bench.add_people(*(f"row {number}" for number in range(100)))
+    bench.vendor.script = by_seq(dict.fromkeys(range(1, 41), answered("no JSON")), answered(GOOD_ANSWER))
+    bench.execute("CREATE TRIGGER poison BEFORE UPDATE ON person WHEN NEW.id = 60 BEGIN SELECT RAISE(ABORT, 'no'); END")
+    bench.run(*SENDING)
+
+    bench.check_until("closed")
+
+    assert (40, 59, 1) == tuple(bench.batch()[name] for name in ("invalid", "applied", "poison"))

@@ -136,6 +136,14 @@ def test_a_line_without_a_response_never_ran(error: Any, outcome: Outcome, code:
     assert (found.outcome, found.code) == (outcome, code)
 
 
+@pytest.mark.parametrize("given", [{"request_id": "r", "body": chat(ANSWER)}, chat(ANSWER)])
+def test_an_answer_without_a_status_is_read(given: Any) -> None:
+    """It was paid for: sending its row again would pay twice."""
+    found = verdict(CHAT, envelope(given))
+
+    assert (found.outcome, found.values) == (Outcome.APPLIED, {"Level": "senior"})
+
+
 def test_an_answer_beside_an_error_is_still_an_answer() -> None:
     """What was paid for is read, whatever else the line says."""
     assert of_body(CHAT, chat(ANSWER), error={"code": "odd"}).outcome is Outcome.APPLIED

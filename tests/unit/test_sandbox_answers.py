@@ -74,10 +74,9 @@ def properties(**named: Any) -> dict[str, Any]:
 def test_an_answer_keeps_to_its_schema(schema: dict[str, Any], text: str) -> None:
     """Whatever the text, and whatever the choices, the value is valid."""
     validator = jsonschema_rs.validator_for(schema, validate_formats=True)
-    for identity in range(20):
-        value = schema_value(schema, source(text, str(identity)))
+    values = [schema_value(schema, source(text, str(identity))) for identity in range(20)]
 
-        validator.validate(value)
+    assert [] == [value for value in values if not validator.is_valid(value)]
 
 
 @given(
@@ -94,7 +93,7 @@ def test_numbers_stay_in_their_bounds(low: int, span: int, step: float | None, t
         schema["multipleOf"] = step
     value = schema_value(schema, source(text))
 
-    jsonschema_rs.validate(schema, value)
+    assert jsonschema_rs.is_valid(schema, value)
 
 
 def test_the_same_input_gets_the_same_answer() -> None:

@@ -48,6 +48,8 @@ def test_a_create_with_any_other_status_is_unclear(status: int) -> None:
         (Call.DOWNLOAD, 404, b'{"detail": "Not Found"}', VendorNotFoundError),
         (Call.RETRIEVE, 404, b"<html>", VendorUnclearError),
         (Call.LIST, 404, body(), VendorRefusedError),
+        (Call.FILE, 501, b"", VendorRefusedError),
+        (Call.CREATE, 501, body(), VendorUnclearError),
         (Call.UPLOAD, 404, b"", VendorRefusedError),
         (Call.UPLOAD, 413, b"", VendorRefusedError),
         (Call.UPLOAD, 400, body(), VendorRefusedError),

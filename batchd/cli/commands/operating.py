@@ -114,15 +114,21 @@ def resolve(
         bool,
         typer.Option("--send-again", help="It was not created: delete its file there, and send it anew."),
     ] = False,
+    give_up: Annotated[
+        bool,
+        typer.Option("--give-up", help="End it without results; its rows are due again, and may be paid for again."),
+    ] = False,
 ) -> None:
     """Let a held batch go on, once a person has looked; or mark as seen what was only reported of a batch or task."""
 
     def command(call: Call) -> int:
         from batchd.cli import operating
 
-        if vendor_batch is not None and again:
-            raise UsageError("--adopt and --send-again exclude each other", next_command=f"batchd show {batch}")
-        return operating.resolve(call, batch, vendor_batch=vendor_batch, again=again)
+        ways = {"--adopt": vendor_batch is not None, "--send-again": again, "--give-up": give_up}
+        chosen = [way for way, meant in ways.items() if meant]
+        if len(chosen) > 1:
+            raise UsageError(f"{' and '.join(chosen)} exclude each other", next_command=f"batchd show {batch}")
+        return operating.resolve(call, batch, chosen[0] if chosen else "", vendor_batch)
 
     conduct(call_of(ctx, config, task, as_json), command)
 
