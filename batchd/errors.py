@@ -3,6 +3,7 @@
 BatchdError
 ├── ConfigError            10  the config, a template, a schema or a task does not fit
 ├── DatabaseError          11  the database cannot be reached or cannot do what is asked
+│   ├── DatabaseBusyError      the database keeps others' work before ours; a later pass may do
 │   ├── LedgerVersionError     the ledger is missing, older or newer than this program
 │   └── DataRefusedError       the database refused this row's values, and would again
 ├── VendorError
@@ -52,6 +53,10 @@ class DatabaseError(BatchdError):
     """The database cannot be reached, or cannot do what is asked of it."""
 
     exit_code = 11
+
+
+class DatabaseBusyError(DatabaseError):
+    """The database refused a transaction for passing reasons, again and again; nothing of it was kept."""
 
 
 class LedgerVersionError(DatabaseError):

@@ -85,13 +85,11 @@ def guess(table: str, seen: TableProfile, key: Sequence[str]) -> Guess:
 
 
 def _text_column(table: str, seen: TableProfile, key: Sequence[str]) -> str:
-    # A prompt names columns as Jinja2 does, so a name with a space in it can't be read there.
     texts = [
         name
         for name, column in seen.columns.items()
         if column.kind in {"text", "any"}
         and name not in key
-        and name.isidentifier()
         and not (_is_row_time(name) or _looks_like_marker(name))
     ]
     if not texts:

@@ -80,10 +80,11 @@ def _profile(url: str, wish: Wish) -> TableProfile:
 
     def look(connection: Connection) -> TableProfile:
         source = SourceTable(connection, database.dialect, wish.table, wish.schema)
-        if wish.key:
-            source.key_columns(wish.key)
-            source.check_unique(wish.key)
-        return profile(connection, database.dialect, wish.table, wish.schema)
+        seen = profile(connection, database.dialect, wish.table, wish.schema)
+        if key := wish.key or seen.primary_key:
+            source.key_columns(key)
+            source.check_unique(key)
+        return seen
 
     try:
         return ask(database, look)

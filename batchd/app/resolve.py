@@ -97,6 +97,9 @@ def _checks(config: Config, name: str, source: SourceTable) -> Iterator[Callable
     yield partial(_at, config, name, ("pending",), partial(source.check_pending, task.pending))
     for path, column in [*_plain_columns(task), *task.answer_columns]:
         yield partial(_at, config, name, path, partial(source.column_named, column))
+    for path, column in _written(task):
+        if column in source.columns:
+            yield partial(_at, config, name, path, partial(source.check_writable, [column]))
     yield partial(_check_answer, config, name)
     used: list[str] = []
     yield lambda: used.extend(_inputs(config, name))
@@ -140,6 +143,11 @@ def _plain_columns(task: TaskConfig) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from ((("on_success", column), column) for column in task.on_success)
     if task.guard_column is not None:
         yield ("guard_column",), task.guard_column
+
+
+def _written(task: TaskConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    yield from ((("on_success", column), column) for column in task.on_success)
+    yield from task.answer_columns
 
 
 def _answer_setting(task: TaskConfig) -> str:

@@ -81,6 +81,16 @@ class Batch:
     expires_at: Moment | None
 
     @property
+    def was_refused(self) -> bool:
+        """The vendor refused the whole batch in its validation: no line of it ran."""
+        return (self.vendor_status or "").lower() == "failed"
+
+    @property
+    def was_cancelled(self) -> bool:
+        """The vendor has cancelled it, on a person's word."""
+        return (self.vendor_status or "").lower() == "cancelled"
+
+    @property
     def position(self) -> BatchState:
         """Where the batch stands on its way, also while it is held."""
         return self.held_from or self.state

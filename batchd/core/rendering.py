@@ -14,6 +14,10 @@ from batchd.core.tasks import TaskDefinition
 from batchd.errors import ConfigError
 
 
+# What a prompt calls the row: row["full text"].
+_ROW = "row"
+
+
 class UnrenderableError(Exception):
     """A row that no prompt can be made of. ``sentence`` names the column, never what is in it."""
 
@@ -56,7 +60,7 @@ class PromptTemplate:
             UnrenderableError: the template failed on them, or the text is not Unicode.
         """
         try:
-            text = self._template.render(values)
+            text = self._template.render({_ROW: values, **values})
         except Exception as error:  # noqa: BLE001 - any filter may fail in its own way, and fails this row only
             # Its words may quote the row, so only its kind is told.
             raise UnrenderableError(
@@ -169,8 +173,16 @@ def _compiled(source: str) -> tuple[tuple[str, ...], Template]:
 
 def _columns_read(tree: nodes.Template) -> tuple[str, ...]:
     undeclared = meta.find_undeclared_variables(tree)
-    named = [node.name for node in tree.find_all(nodes.Name)]
-    return tuple(dict.fromkeys(name for name in named if name in undeclared))
+    items = [item for item in tree.find_all(nodes.Getitem) if _names_a_column(item) and _ROW in undeclared]
+    rows = {id(item.node) for item in items}
+    named = [node.name for node in tree.find_all(nodes.Name) if id(node) not in rows and node.name in undeclared]
+    return tuple(dict.fromkeys([*named, *(item.arg.value for item in items if isinstance(item.arg, nodes.Const))]))
+
+
+def _names_a_column(item: nodes.Getitem) -> bool:
+    """True for ``row["full text"]``, the way to a column whose name is no name in Jinja2."""
+    is_row = isinstance(item.node, nodes.Name) and item.node.name == _ROW
+    return is_row and isinstance(item.arg, nodes.Const) and isinstance(item.arg.value, str)
 
 
 def _merged(first: PromptTemplate, second: PromptTemplate | None) -> tuple[str, ...]:

@@ -68,6 +68,10 @@ class Workplace:
     configured: frozenset[str] = frozenset()
     stopping: Callable[[], bool] = bool
 
+    def is_paused(self, batch: Batch) -> bool:
+        """True while a person, or a billing stop, holds the batch's task."""
+        return self.store.read(lambda ledger: ledger.tasks.is_paused(batch.task_id))
+
     def account_of(self, batch: Batch) -> Account | None:
         """The account a batch was sent to; None where the config no longer has it, or has another by its name."""
         account = self.accounts.get(batch.account)

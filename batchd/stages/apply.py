@@ -21,7 +21,8 @@ from batchd.core.result_lines import LineReader
 from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
 from batchd.core.verdicts import Verdict
-from batchd.errors import DatabaseError, DataRefusedError, HoldBatchError, LeaseLostError, SpoolError
+from batchd.errors import DatabaseBusyError, DatabaseError, DataRefusedError, HoldBatchError
+from batchd.leasing import Leasing
 from batchd.ports import Counts, Ledger, Scope, Workplace
 
 log = structlog.get_logger("batchd")
@@ -52,42 +53,30 @@ class Apply:
         self._place = place
         self._scope = scope
         self._counts = Counts()
+        self._leasing = Leasing(place, self._counts)
 
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_closed``, ``batches_held`` and rows by outcome."""
         for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.COLLECTED, self._scope)):
             if self._place.stopping():
                 break
-            if batch.state is BatchState.COLLECTED and not self._is_paused(batch.task_id):
-                self._apply_under_lease(batch)
+            if _is_collected(batch) and not self._place.is_paused(batch):
+                self._leasing.do(batch, _is_collected, self._apply_or_hold)
         return self._counts
 
-    def _is_paused(self, task_id: int) -> bool:
-        return self._place.store.read(lambda ledger: ledger.tasks.is_paused(task_id))
-
-    def _apply_under_lease(self, batch: Batch) -> None:
-        lease = self._place.store.transact(
-            lambda ledger: ledger.batches.take_lease(batch.id, self._place.owner, self._place.lease_seconds)
-        )
-        if lease is None:
-            self._counts.cause(LeaseLostError.exit_code)
-            return
+    def _apply_or_hold(self, batch: Batch, lease: Lease) -> None:
         try:
-            # Read again under the lease: another process may have applied it, or lost a file of it, meanwhile.
-            batch = self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
-            if batch.state is BatchState.COLLECTED:
-                self._apply(batch, lease)
-        except (_AlteredResultsError, SpoolError):
+            self._apply(batch, lease)
+        except _AlteredResultsError:
             self._fetch_again(batch, lease)
         except HoldBatchError as error:
             self._hold(batch, lease, error.finding, error.message)
-        except LeaseLostError:
+        except DatabaseBusyError:
+            # It passes; nothing is blamed on the batch.
             raise
         except DatabaseError as error:
             self._hold(batch, lease, "apply-failed", error.message)
             self._counts.cause(error.exit_code)
-        finally:
-            self._place.store.transact(lambda ledger: ledger.batches.release(lease))
 
     def _apply(self, batch: Batch, lease: Lease) -> None:
         task = self._place.store.read(lambda ledger: ledger.tasks.definition(batch.version_id))
@@ -103,7 +92,7 @@ class Apply:
 
     def _answers(self, batch: Batch, task: TaskDefinition) -> Answers:
         seqs = self._place.store.read(lambda ledger: ledger.requests.seqs(batch.id))
-        if (batch.vendor_status or "").lower() == "failed":
+        if batch.was_refused:
             kept = self._place.store.read(lambda ledger: ledger.contents.read(batch.id, "vendor_errors"))
             return RefusedAnswers(judge(read_faults(kept), batch.requests), sorted(seqs))
         index = index_results(
@@ -112,7 +101,7 @@ class Apply:
             [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in self._files(batch)],
         )
         # A person cancelled these rows: unlike those the vendor lost, they don't go again by themselves.
-        cancelled = (batch.vendor_status or "").lower() == "cancelled"
+        cancelled = batch.was_cancelled
         absent = Outcome.CANCELLED if cancelled else Outcome.MISSING
         lines_at = partial(self._place.spool.result_lines_at, batch.uid)
         return FileAnswers(index, LineReader(task), lines_at, absent=absent)
@@ -199,7 +188,7 @@ class Apply:
             if ledger.batches.has_open_requests(batch):
                 raise HoldBatchError("a request or gate of this batch is still open", finding="apply-failed")
             counts = ledger.batches.tally(batch)
-            end = BatchState.FAILED if (batch.vendor_status or "").lower() == "failed" else BatchState.CLOSED
+            end = BatchState.FAILED if batch.was_refused else BatchState.CLOSED
             ledger.batches.move(batch, end, "every request and gate is settled")
             for kind in ("suspect-results", "apply-failed", "batch-refused", "short-results"):
                 ledger.findings.close(kind, f"batch {batch.id}")
@@ -262,3 +251,7 @@ def _reason(one: _Landed) -> tuple[str, str]:
     if one.verdict.sentence or one.outcome is Outcome.APPLIED:
         return one.verdict.code, one.verdict.sentence
     return one.outcome.value, RULES[one.outcome].meaning
+
+
+def _is_collected(batch: Batch) -> bool:
+    return batch.state is BatchState.COLLECTED

@@ -12,7 +12,8 @@ from batchd.core.pacing import SUBMIT_TRIES, submit_delay
 from batchd.core.refusals import Refusal, Remedy, judge, read_faults
 from batchd.core.result_index import ResultIndex, ResultKind, index_results
 from batchd.core.states import BatchState
-from batchd.errors import LeaseLostError, VendorError, VendorNotFoundError, VendorUnclearError
+from batchd.errors import VendorError, VendorNotFoundError, VendorUnclearError
+from batchd.leasing import Leasing
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
 
 log = structlog.get_logger("batchd")
@@ -29,6 +30,7 @@ class Collect:
         self._place = place
         self._scope = scope
         self._counts = Counts()
+        self._leasing = Leasing(place, self._counts)
 
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_collected``, ``batches_sent_back``, ``batches_held``."""
@@ -38,30 +40,19 @@ class Collect:
                 break
             account = self._place.account_of(batch)
             if account is not None:
-                self._collect_under_lease(batch, account)
+                seconds = 2 * account.upload_seconds + _MARGIN
+                work = partial(self._collect, account)
+                self._leasing.do(batch, _is_ended, work, seconds=seconds)
         return self._counts
 
-    def _collect_under_lease(self, batch: Batch, account: Account) -> None:
-        seconds = 2 * account.upload_seconds + _MARGIN
-        lease = self._place.store.transact(
-            lambda ledger: ledger.batches.take_lease(batch.id, self._place.owner, seconds)
-        )
-        if lease is None:
-            self._counts.cause(LeaseLostError.exit_code)
-            return
+    def _collect(self, account: Account, batch: Batch, lease: Lease) -> None:
         try:
-            # Read again under the lease: another process may have collected it, or sent it back, meanwhile.
-            batch = self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
-            if batch.position is not BatchState.ENDED:
-                return
-            if (batch.vendor_status or "").lower() == "failed":
+            if batch.was_refused:
                 self._settle_refused(batch, lease)
             else:
                 self._fetch(batch, account, lease)
         except VendorError as error:
             self._postpone(batch, lease, error)
-        finally:
-            self._place.store.transact(lambda ledger: ledger.batches.release(lease))
 
     def _fetch(self, batch: Batch, account: Account, lease: Lease) -> None:
         if batch.looks:
@@ -232,3 +223,7 @@ class Collect:
 
 def _download(account: Account, file_id: str, sink: BinaryIO) -> None:
     account.vendor.download(file_id, sink)
+
+
+def _is_ended(batch: Batch) -> bool:
+    return batch.position is BatchState.ENDED

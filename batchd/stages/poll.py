@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
@@ -11,13 +12,13 @@ from batchd.core.pacing import poll_delay
 from batchd.core.refusals import faults_as_text
 from batchd.core.states import BatchState, VendorPhase, phase_of
 from batchd.errors import (
-    LeaseLostError,
     VendorAuthError,
     VendorError,
     VendorNotFoundError,
     VendorRefusedError,
     VendorUnreachableError,
 )
+from batchd.leasing import Leasing
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
 
 log = structlog.get_logger("batchd")
@@ -35,6 +36,7 @@ class Poll:
         self._place = place
         self._scope = scope
         self._counts = Counts()
+        self._leasing = Leasing(place, self._counts)
 
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_polled``, ``batches_ended``."""
@@ -77,28 +79,20 @@ class Poll:
             self._postpone([batch], account, error)
 
     def _look(self, account: Account, batch: Batch, seen: VendorBatch | None) -> None:
-        lease = self._place.store.transact(
-            lambda ledger: ledger.batches.take_lease(batch.id, self._place.owner, self._place.lease_seconds)
-        )
-        if lease is None:
-            self._counts.cause(LeaseLostError.exit_code)
-            return
+        def ready(now: Batch) -> bool:
+            # Another process may have sent it anew meanwhile; what was listed is then another batch's.
+            return now.position is BatchState.SUBMITTED and now.vendor_batch_id == batch.vendor_batch_id
+
+        self._leasing.do(batch, ready, partial(self._look_now, account, seen))
+
+    def _look_now(self, account: Account, seen: VendorBatch | None, batch: Batch, lease: Lease) -> None:
         try:
-            # Read again under the lease: another process may have sent it anew meanwhile.
-            now = self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
-            if now.position is not BatchState.SUBMITTED or now.vendor_batch_id != batch.vendor_batch_id:
-                return
-            batch = now
             found = seen or account.vendor.retrieve_batch(batch.vendor_batch_id or "")
-            self._place.store.transact(lambda ledger: self._write_down(ledger, batch, found), lease=lease)
         except VendorNotFoundError:
             self._place.store.transact(lambda ledger: self._vanished(ledger, batch), lease=lease)
-        finally:
-            self._release(lease)
+        else:
+            self._place.store.transact(lambda ledger: self._write_down(ledger, batch, found), lease=lease)
         self._counts.add("batches_polled")
-
-    def _release(self, lease: Lease) -> None:
-        self._place.store.transact(lambda ledger: ledger.batches.release(lease))
 
     def _write_down(self, ledger: Ledger, batch: Batch, found: VendorBatch) -> None:
         ledger.batches.note_polled(

@@ -4,6 +4,7 @@ A create whose outcome nobody knows is looked for at the vendor; it is never gue
 """
 
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -11,7 +12,8 @@ from batchd import events
 from batchd.core.model import Batch, Lease, Listing, VendorBatch
 from batchd.core.reconcile import matches
 from batchd.core.states import BatchState
-from batchd.errors import LeaseLostError, VendorError, VendorNotFoundError, VendorRefusedError
+from batchd.errors import VendorError, VendorNotFoundError, VendorRefusedError
+from batchd.leasing import Leasing
 from batchd.ports import EVERYTHING, Account, Counts, Ledger, Scope, Workplace
 
 log = structlog.get_logger("batchd")
@@ -39,6 +41,7 @@ class Recover:
         self._scope = scope
         self._strangers = strangers
         self._counts = Counts()
+        self._leasing = Leasing(place, self._counts)
 
     def run_once(self) -> Counts:
         """One pass. Counts ``submits_settled``, ``batches_held``, ``strangers``."""
@@ -49,7 +52,10 @@ class Recover:
         for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.SUBMITTING, self._scope)):
             account = self._place.account_of(batch)
             if account is not None:
-                self._settle_under_lease(batch, account)
+                # Another process that holds the lease may be in the middle of its POST.
+                seconds = account.create_seconds + _MARGIN
+                work = partial(self._settle_or_wait, account)
+                self._leasing.do(batch, _is_submitting, work, seconds=seconds)
         for each in self._place.accounts.values():
             self._watch_fenced(each)
         return self._counts
@@ -89,26 +95,14 @@ class Recover:
             return
         self._place.store.transact(lambda ledger: ledger.findings.close("list-unread", subject))
 
-    def _settle_under_lease(self, batch: Batch, account: Account) -> None:
-        # Another process that holds the lease may be in the middle of its POST.
-        seconds = account.create_seconds + _MARGIN
-        lease = self._place.store.transact(
-            lambda ledger: ledger.batches.take_lease(batch.id, self._place.owner, seconds)
-        )
-        if lease is None:
-            self._counts.cause(LeaseLostError.exit_code)
-            return
+    def _settle_or_wait(self, account: Account, batch: Batch, lease: Lease) -> None:
         try:
-            batch = self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
-            if batch.position is BatchState.SUBMITTING:
-                self._settle(batch, account, lease)
+            self._settle(batch, account, lease)
         except VendorError as error:
             self._place.store.transact(
                 lambda ledger: ledger.batches.wait(batch, self._place.check_interval), lease=lease
             )
             self._counts.cause(error.exit_code)
-        finally:
-            self._place.store.transact(lambda ledger: ledger.batches.release(lease))
 
     def _settle(self, batch: Batch, account: Account, lease: Lease) -> None:
         if batch.vendor_batch_id:
@@ -256,3 +250,7 @@ class Recover:
 def _try_of(one: VendorBatch) -> int:
     told = one.metadata.get("batchd_try", "")
     return int(told) if told.isdecimal() else 0
+
+
+def _is_submitting(batch: Batch) -> bool:
+    return batch.position is BatchState.SUBMITTING

@@ -5,6 +5,7 @@ created goes back to ``built``; what is not known stays ``submitting`` until rec
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import structlog
 
@@ -25,6 +26,7 @@ from batchd.errors import (
     VendorUnclearError,
     VendorUnreachableError,
 )
+from batchd.leasing import Leasing
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
 from batchd.settling import EarlyEnd, give_up
 
@@ -40,6 +42,7 @@ class Submit:
         self._place = place
         self._scope = scope
         self._counts = Counts()
+        self._leasing = Leasing(place, self._counts)
 
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_submitted``, ``batches_postponed``, ``submits_unknown``."""
@@ -47,13 +50,13 @@ class Submit:
             if self._place.stopping():
                 break
             account = self._place.account_of(batch)
-            wanted = batch.state is BatchState.BUILT and not self._is_paused(batch.task_id)
+            wanted = _is_built(batch) and not self._place.is_paused(batch)
             if account is not None and wanted and not self._is_stopped(account):
-                self._submit_under_lease(batch, account)
+                # The vendor's calls can't be fenced by a database, so the lease outlives the longest of them.
+                seconds = account.upload_seconds + account.create_seconds + _MARGIN
+                work = partial(self._submit, account)
+                self._leasing.do(batch, _is_built, work, seconds=seconds)
         return self._counts
-
-    def _is_paused(self, task_id: int) -> bool:
-        return self._place.store.read(lambda ledger: ledger.tasks.is_paused(task_id))
 
     def _is_stopped(self, account: Account) -> bool:
         # What the ledger may have forgotten could be these very rows.
@@ -61,23 +64,7 @@ class Submit:
             lambda ledger: any(ledger.findings.is_open(kind, f"vendor {account.name}") for kind in SENDING_STOPS)
         )
 
-    def _submit_under_lease(self, batch: Batch, account: Account) -> None:
-        # The vendor's calls can't be fenced by a database, so the lease outlives the longest of them.
-        seconds = account.upload_seconds + account.create_seconds + _MARGIN
-        lease = self._place.store.transact(
-            lambda ledger: ledger.batches.take_lease(batch.id, self._place.owner, seconds)
-        )
-        if lease is None:
-            self._counts.cause(LeaseLostError.exit_code)
-            return
-        try:
-            batch = self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
-            if batch.state is BatchState.BUILT:
-                self._submit(batch, account, lease)
-        finally:
-            self._place.store.transact(lambda ledger: ledger.batches.release(lease))
-
-    def _submit(self, batch: Batch, account: Account, lease: Lease) -> None:
+    def _submit(self, account: Account, batch: Batch, lease: Lease) -> None:
         measured = self._place.spool.measure_input(batch.uid)
         if measured is None or measured.sha256 != batch.input_sha256:
             self._give_up_lost_input(batch, lease)
@@ -212,3 +199,7 @@ class Submit:
         self._place.store.transact(written, lease=lease)
         self._counts.add("batches_abandoned")
         log.error(events.SUBMIT_INPUT_LOST, task=batch.task, batch=batch.id)
+
+
+def _is_built(batch: Batch) -> bool:
+    return batch.state is BatchState.BUILT

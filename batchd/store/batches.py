@@ -187,7 +187,7 @@ class SqlBatches:
 
     def wait(self, batch: Batch, seconds: float) -> None:
         """Leaves the batch alone for a while."""
-        self.note(batch, not_before=self._dialect.now_plus(seconds))
+        self.note(batch, not_before=self._dialect.now_plus(seconds) if seconds > 0 else None)
 
     def seconds_waiting(self, batch: Batch) -> float:
         """Seconds since the intent to create was written down, by the database's clock."""

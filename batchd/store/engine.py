@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from batchd.core.model import Lease
-from batchd.errors import DatabaseError, DataRefusedError
+from batchd.errors import DatabaseBusyError, DatabaseError, DataRefusedError
 from batchd.ports import Ledger
 from batchd.store.dialects.base import Fault, LedgerDialect
 from batchd.store.dialects.sqlite import read_only
@@ -92,7 +92,7 @@ class SqlStore:
         try:
             return patient(once)
         except _TryAgainError as error:
-            raise DatabaseError(
+            raise DatabaseBusyError(
                 f"the database kept refusing a transaction ({error.code}) after {_ATTEMPTS} tries",
                 next_command="look for a long transaction on the database, then run the same command again",
             ) from error

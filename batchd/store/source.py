@@ -126,6 +126,23 @@ class SourceTable:
                 next_command="try it in a SELECT: SELECT count(*) FROM <table> WHERE <pending>",
             ) from error
 
+    def check_writable(self, columns: Sequence[str]) -> None:
+        """Lets the database plan an update of these columns, and runs none. Raises ConfigError.
+
+        It refuses views and computed columns; batchd would find out after the answers were paid for.
+        """
+        table = sa.table(self._table, *(sa.column(name) for name in columns), schema=self._schema)
+        update = sa.update(table).values(dict.fromkeys(columns, sa.null()))
+        try:
+            self._connection.exec_driver_sql(f"EXPLAIN {update.compile(self._connection)}")
+        except DBAPIError as error:
+            # Planned and not run, so the database's words are about names and quote no row.
+            reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
+            raise ConfigError(
+                f"the database lets nobody write {', '.join(columns)} of table {self._table!r}: {reason}",
+                next_command="name a table and columns that can be written",
+            ) from error
+
     def sample(self, definition: TaskDefinition) -> Mapping[str, Any] | None:
         """The inputs of one row, a pending one where there is one; None in an empty table."""
         table = source_table(definition)

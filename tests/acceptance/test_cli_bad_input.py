@@ -249,3 +249,47 @@ def test_a_vendor_account_that_changed_while_batches_are_open_becomes_a_finding(
         ("account-moved", "vendor local")
     ]
     assert world.sql("SELECT count(*) FROM people WHERE full_name IS NOT NULL") == [(0,)]
+
+
+def test_a_bounded_run_ends_where_the_key_is_refused(world: World) -> None:
+    """`run --until-idle` ends with 4: no waiting mends a key. Nothing is sent."""
+    with world.start("sandbox", "--state", "strict.db", "--api-key", "right", "--json") as vendor:
+        assert vendor.stdout is not None
+        url = json.loads(vendor.stdout.readline())["url"]
+        world.write_config(_REMOTE.format(url=url), vendor='"remote"')
+
+        refused = world.run("run", "--until-idle", TEST_VENDOR_KEY="wrong")
+        vendor.send_signal(signal.SIGINT)
+        vendor.communicate(timeout=30)
+
+    assert refused.returncode == 4
+    assert "error: vendor remote refused the key" in refused.stderr
+    assert world.sql("SELECT count(*) FROM batchd_batch WHERE state <> 'built'") == [(0,)]
+
+
+def test_a_batch_that_was_never_sent_is_not_said_to_be_checked(world: World) -> None:
+    """`check` sends nothing, so it names the command that does."""
+    remote = _REMOTE.format(url="http://127.0.0.1:9/v1") + "listing = false\n"
+    world.write_config(remote, vendor='"remote"')
+    world.run("submit", "--batch-size", "25", TEST_VENDOR_KEY="any")
+
+    checked = world.run("check", "1", TEST_VENDOR_KEY="any")
+
+    assert checked.returncode == 5
+    assert "Next: batchd submit --task people" in checked.stdout
+
+
+def test_columns_that_nobody_can_write_are_refused_before_anything_is_paid(world: World) -> None:
+    """A view and a computed column are named with their line."""
+    world.sql("ALTER TABLE people ADD COLUMN shout TEXT AS (upper(text))")
+    world.write_config(full_name='{ type = "string", column = "shout" }')
+
+    computed = world.run("submit")
+    world.sql("CREATE VIEW faces AS SELECT * FROM people")
+    world.write_config(table='"faces"')
+    view = world.run("submit")
+
+    assert (computed.returncode, view.returncode) == (10, 10)
+    assert "tasks.people.fields.full_name.column: the database lets nobody write shout" in computed.stderr
+    assert "because it is a view" in view.stderr
+    assert world.sql("SELECT count(*) FROM batchd_batch") == [(0,)]

@@ -100,3 +100,14 @@ def test_the_config_schema_is_one_json_document(empty: World) -> None:
 
     assert printed.returncode == 0
     assert "tasks" in json.loads(printed.stdout)["properties"]
+
+
+def test_init_refuses_a_key_that_no_task_could_have(empty: World) -> None:
+    """It never writes a config that check-config would refuse."""
+    empty.make_table(1, ddl="CREATE TABLE people (at REAL PRIMARY KEY, text TEXT, summary TEXT)")
+
+    refused = empty.run("init", "--url", "sqlite:///people.db", "--table", "people", "--out", "new.toml")
+
+    assert refused.returncode == 10
+    assert "column 'at' of table 'people' is REAL" in refused.stderr
+    assert not (empty.folder / "new.toml").exists()

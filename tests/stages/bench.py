@@ -135,14 +135,21 @@ class Bench:
         return run_pass(stages or BATCH_LANE, self.place, scope, orders or Orders(eager=True))
 
     def run_until_quiet(self, passes: int = 60) -> None:
-        """Passes of the whole lane until one does nothing and no batch is on its way."""
+        """Passes of the whole lane until one does nothing, no batch is on its way and no retry is near."""
         for _ in range(passes):
-            if not self.run() and self.place.store.read(lambda ledger: ledger.batches.next_due(EVERYTHING)) is None:
+            if not self.run() and not self._is_waiting():
                 return
             # A wait of no time ends with the next millisecond of the database's clock.
             time.sleep(0.002)
         msg = f"still busy after {passes} passes: {self.states()}"
         raise AssertionError(msg)
+
+    def _is_waiting(self) -> bool:
+        near = (
+            "SELECT 1 FROM batchd_gate WHERE state = 'retry' AND julianday(not_before) < julianday('now') + 1.0 / 86400"
+        )
+        on_the_way = self.place.store.read(lambda ledger: ledger.batches.next_due(EVERYTHING))
+        return on_the_way is not None or bool(self.execute(near))
 
     def check_until(self, state: str, passes: int = 60) -> None:
         """Polls, collects and applies until the one batch has this state."""

@@ -32,6 +32,20 @@ def test_a_prompt_is_rendered_from_the_rows_columns() -> None:
     assert prompt == RenderedPrompt("Answer in Danish.", '<cv>Anna & "Bob" <3</cv>\n')
 
 
+def test_a_column_of_any_name_is_read_through_row() -> None:
+    """A space, or a word that Jinja2 keeps for itself, keeps no column out of a prompt."""
+    prompt = "{{ row['full text'] }} {{ row['none'] }} {{ cv }}"
+
+    assert template_columns(prompt, None) == ("cv", "full text", "none")
+    assert user_text(prompt, **{"full text": "Anna", "none": 1, "cv": "x"}) == "Anna 1 x"
+
+
+def test_a_column_that_is_called_row_is_a_column() -> None:
+    """It is not taken for the row."""
+    assert template_columns("{{ row }}", None) == ("row",)
+    assert user_text("{{ row }}", row="x") == "x"
+
+
 def test_row_text_is_data_and_never_a_template() -> None:
     """What a row says in Jinja's own signs is shown as it is."""
     text = user_text("{{ cv }}", cv="{{ 7 * 7 }} {% raw %}")

@@ -1,0 +1,69 @@
+"""A batch is worked on under its lease: taken, read again, let go of, whatever happens."""
+
+from collections.abc import Callable
+
+import structlog
+
+from batchd import events
+from batchd.core.model import Batch, Lease
+from batchd.errors import BatchdError, DatabaseBusyError, LeaseLostError, SpoolError
+from batchd.ports import Counts, Workplace
+
+log = structlog.get_logger("batchd")
+
+
+class Leasing:
+    """Does a stage's work on one batch after the other, each under its lease.
+
+    Args:
+        place: the workplace.
+        counts: told the cause where the work on a batch could not be done or finished.
+    """
+
+    def __init__(self, place: Workplace, counts: Counts) -> None:
+        self._place = place
+        self._counts = counts
+
+    def do(
+        self,
+        batch: Batch,
+        ready: Callable[[Batch], bool],
+        work: Callable[[Batch, Lease], None],
+        *,
+        seconds: float | None = None,
+    ) -> None:
+        """Does ``work`` on the batch as it is now, while no other process can, where it is still ``ready``.
+
+        Args:
+            batch: as it was read without the lease.
+            ready: asked of the batch as it is under the lease; another process may have moved it meanwhile.
+            work: what to do.
+            seconds: how long a call to the vendor may keep this process silent; the usual lease otherwise.
+
+        What is this batch's own trouble, a lost lease, a busy database or its spool file, stops no other batch.
+        """
+        store, owner = self._place.store, self._place.owner
+        length = self._place.lease_seconds if seconds is None else seconds
+        lease = store.transact(lambda ledger: ledger.batches.take_lease(batch.id, owner, length))
+        if lease is None:
+            self._counts.cause(LeaseLostError.exit_code)
+            return
+        try:
+            now = store.read(lambda ledger: ledger.batches.get(batch.id))
+            if ready(now):
+                work(now, lease)
+        except (LeaseLostError, DatabaseBusyError, SpoolError) as error:
+            self._put_off(batch, error)
+        finally:
+            store.transact(lambda ledger: ledger.batches.release(lease))
+
+    def _put_off(self, batch: Batch, error: BatchdError) -> None:
+        self._counts.cause(error.exit_code)
+        # The message is our own; a traceback could quote row content.
+        log.error(
+            events.BATCH_PUT_OFF,
+            task=batch.task,
+            batch=batch.id,
+            reason=error.message,
+            next_command=error.next_command,
+        )
