@@ -88,9 +88,7 @@ def _text_column(table: str, seen: TableProfile, key: Sequence[str]) -> str:
     texts = [
         name
         for name, column in seen.columns.items()
-        if column.kind in {"text", "any"}
-        and name not in key
-        and not (_is_row_time(name) or _looks_like_marker(name))
+        if column.kind in {"text", "any"} and name not in key and not (_is_row_time(name) or _looks_like_marker(name))
     ]
     if not texts:
         raise ConfigError(

@@ -13,7 +13,6 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from batchd.core.tasks import TaskDefinition
 from batchd.errors import ConfigError
 
-
 # What a prompt calls the row: row["full text"].
 _ROW = "row"
 

@@ -2,32 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
 
 import structlog
 
 from batchd import events
 from batchd.core.bodies import RequestBuilder
-from batchd.core.keys import RowKey
-from batchd.core.model import KeyPage, Lease, NewBatch, NewRequest, SourceRow, SpooledFile, TaskRecord
+from batchd.core.model import Lease, NewBatch, NewRequest, SpooledFile, TaskRecord
 from batchd.core.packing import FileLimits, Full, Packing
+from batchd.due_rows import Due, DueRows
 from batchd.errors import LeaseLostError
 from batchd.ports import Account, ConfiguredTask, Counts, InputWriter, Ledger, Orders, Scope, Workplace
 
 log = structlog.get_logger("batchd")
-
-_PAGE = 500
-_MOST_RETRIES = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Due:
-    """A row that is due; ``retried`` has a gate already, ``moves_resume`` was met in key order."""
-
-    row: SourceRow
-    retried: bool
-    moves_resume: bool
 
 
 @dataclass(slots=True)
@@ -69,8 +55,7 @@ class _TaskClaim:
         self._orders = orders
         self._builder = RequestBuilder(task.definition)
         self._counts = Counts()
-        self._exhausted = False
-        self._rest: _Due | None = None
+        self._rest: Due | None = None
 
     def run(self) -> Counts:
         record, reason = self._place.store.transact(self._register)
@@ -137,11 +122,12 @@ class _TaskClaim:
         version_id = self._place.store.transact(
             lambda ledger: ledger.tasks.save_version(record.id, self._definition), lease=lease
         )
-        due = self._due_rows(record, lease)
+        due = DueRows(self._place, self._definition, record, lease, eager=self._orders.eager)
+        taken = iter(due)
         while self._may_build(record):
-            if not self._build(record, lease, version_id, due):
+            if not self._build(record, lease, version_id, taken):
                 break
-        self._record_sweep(record, lease)
+        self._record_sweep(record, lease, due)
 
     def _may_build(self, record: TaskRecord) -> bool:
         if self._place.stopping():
@@ -154,7 +140,7 @@ class _TaskClaim:
         self._counts.add("tasks_capped")
         return False
 
-    def _build(self, record: TaskRecord, lease: Lease, version_id: int, due: Iterator[_Due]) -> bool:
+    def _build(self, record: TaskRecord, lease: Lease, version_id: int, due: Iterator[Due]) -> bool:
         """Fills and records one batch; False where nothing more is due."""
         size = min(record.batch_size or self._task.batch_size, self._account.max_requests)
         limits = FileLimits(size, self._account.max_bytes)
@@ -186,7 +172,7 @@ class _TaskClaim:
             failed=len(packing.failures),
         )
 
-    def _fill(self, filling: _Filling, writer: InputWriter, due: Iterator[_Due]) -> None:
+    def _fill(self, filling: _Filling, writer: InputWriter, due: Iterator[Due]) -> None:
         packing = filling.packing
         while not packing.is_full:
             one = self._rest or next(due, None)
@@ -261,69 +247,13 @@ class _TaskClaim:
             self._place.store.transact(lambda ledger: ledger.gates.fail(record.id, packing.failures), lease=lease)
             self._counts.add("rows_failed", len(packing.failures))
 
-    def _due_rows(self, record: TaskRecord, lease: Lease) -> Iterator[_Due]:
-        """Retries first, then the table from the resume point, then, where a sweep is due, from its start."""
-        yield from self._due_retries(record, lease)
-        start = record.resume_key if self._definition.has_integer_key else None
-        yield from self._table(record, start, None)
-        sweeps = start is not None and self._sweeps(record)
-        if sweeps:
-            yield from self._table(record, None, start)
-        self._exhausted = start is None or sweeps
-
-    def _due_retries(self, record: TaskRecord, lease: Lease) -> Iterator[_Due]:
-        keys = self._place.store.read(lambda ledger: ledger.gates.due_retries(record.id, _MOST_RETRIES))
-        for at in range(0, len(keys), _PAGE):
-            wanted = partial(self._still_wanted, record, keys[at : at + _PAGE])
-            # Under the lease: a gate that another process has opened meanwhile must not be dropped.
-            rows = self._place.store.transact(wanted, lease=lease)
-            yield from (_Due(row, retried=True, moves_resume=False) for row in rows)
-
-    def _still_wanted(self, record: TaskRecord, keys: list[RowKey], ledger: Ledger) -> list[SourceRow]:
-        rows = ledger.rows(record.id, self._definition)
-        pending = rows.pending_among(keys)
-        ledger.gates.drop(record.id, [key for key in keys if key.identity not in pending])
-        return rows.read([key for key in keys if key.identity in pending])
-
-    def _table(self, record: TaskRecord, after: int | None, until: int | None) -> Iterator[_Due]:
-        """Claimable rows in key order, ``after`` < key ≤ ``until``; bounds only ever for single integer keys."""
-        position: tuple[Any, ...] | None = None if after is None else (after,)
-        while True:
-            page, rows = self._place.store.read(partial(self._page, record, position))
-            if page.unusable:
-                self._report_unusable(record, page.unusable)
-            for row in rows:
-                if until is not None and row.key.integer > until:
-                    return
-                yield _Due(row, retried=False, moves_resume=until is None and self._definition.has_integer_key)
-            if page.last is None:
-                return
-            position = page.last
-
-    def _page(
-        self, record: TaskRecord, after: tuple[Any, ...] | None, ledger: Ledger
-    ) -> tuple[KeyPage, list[SourceRow]]:
-        rows = ledger.rows(record.id, self._definition)
-        page = rows.claimable(after, _PAGE)
-        return page, rows.read(page.keys)
-
-    def _report_unusable(self, record: TaskRecord, number: int) -> None:
-        self._place.store.transact(lambda ledger: ledger.findings.open("unusable-keys", f"task {record.name}"))
-        log.warning(events.CLAIM_ROWS_UNUSABLE, task=record.name, rows=number)
-
-    def _sweeps(self, record: TaskRecord) -> bool:
-        if self._orders.eager:
-            return True
-        since = self._place.store.read(lambda ledger: ledger.tasks.seconds_since_sweep(record.id))
-        return since is None or since >= self._place.sweep_interval
-
-    def _record_sweep(self, record: TaskRecord, lease: Lease) -> None:
+    def _record_sweep(self, record: TaskRecord, lease: Lease, due: DueRows) -> None:
         """What is left unclaimed: nothing where the table is exhausted, else it is counted, now and then."""
-        if not self._exhausted and not self._sweeps(record):
+        if not due.exhausted and not due.sweeps():
             return
 
         def written(ledger: Ledger) -> None:
-            left = 0 if self._exhausted else ledger.rows(record.id, self._definition).count_claimable()
+            left = 0 if due.exhausted else ledger.rows(record.id, self._definition).count_claimable()
             ledger.tasks.record_sweep(record.id, left)
 
         self._place.store.transact(written, lease=lease)

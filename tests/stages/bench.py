@@ -151,14 +151,14 @@ class Bench:
         on_the_way = self.place.store.read(lambda ledger: ledger.batches.next_due(EVERYTHING))
         return on_the_way is not None or bool(self.execute(near))
 
-    def check_until(self, state: str, passes: int = 60) -> None:
-        """Polls, collects and applies until the one batch has this state."""
+    def check_until(self, *states: str, stages: tuple[StageMaker, ...] = CHECKING, passes: int = 200) -> None:
+        """Passes of these stages until the batches have these states, in order."""
         for _ in range(passes):
-            if self.states() == [state]:
+            if self.states() == list(states):
                 return
-            self.run(*CHECKING)
+            self.run(*stages)
             time.sleep(0.002)
-        msg = f"not {state} after {passes} passes: {self.states()}"
+        msg = f"not {states} after {passes} passes: {self.states()}"
         raise AssertionError(msg)
 
     def people(self) -> list[Any]:

@@ -8,7 +8,7 @@ import pytest
 from batchd.core.model import VendorBatch
 from batchd.errors import VendorError, VendorNotFoundError, VendorRefusedError
 from batchd.operations import cancel, resolve, send_again
-from batchd.pipeline import BATCH_LANE, CHECKING, SENDING
+from batchd.pipeline import BATCH_LANE, SENDING
 from tests.fakes.answers import answered, by_seq, nothing
 from tests.fakes.vendor import unclear
 from tests.stages.bench import GOOD_ANSWER, Bench
@@ -20,9 +20,7 @@ def send_until_ended(bench: Bench, *resumes: str) -> None:
     """One batch that the vendor has finished."""
     bench.add_people(*resumes)
     bench.run(*SENDING)
-    for _ in range(3):
-        bench.run(POLL)
-    assert ["ended"] == bench.states()
+    bench.check_until("ended", stages=(POLL,))
 
 
 def test_letting_a_refused_submit_go_on_waives_no_check_of_its_results(bench: Bench) -> None:
@@ -32,8 +30,7 @@ def test_letting_a_refused_submit_go_on_waives_no_check_of_its_results(bench: Be
     bench.run()
     resolve(bench.place, "1")
     bench.run(*SENDING)
-    while ["ended"] != bench.states():
-        bench.run(POLL)
+    bench.check_until("ended", stages=(POLL,))
     file_id = bench.batch()["output_file_id"]
     whole = bench.vendor.files[file_id]
 
@@ -53,9 +50,7 @@ def test_a_batch_whose_files_stay_odd_goes_on_where_a_person_says_so(bench: Benc
         del bench.vendor.files[bench.batch()["output_file_id"]]
     else:
         bench.vendor.file_bytes = len  # type: ignore[assignment,method-assign]
-    for _ in range(3):
-        bench.run(COLLECT)
-    assert ["held"] == bench.states()
+    bench.check_until("held", stages=(COLLECT,))
 
     resolve(bench.place, "1")
     bench.run(COLLECT, APPLY)
@@ -142,8 +137,8 @@ def test_batches_are_seen_though_the_vendor_stumbles(bench: Bench, stumbles_over
 
     bench.vendor.list_batches = no_list  # type: ignore[assignment,method-assign]
     bench.vendor.retrieve_batch = stumble  # type: ignore[method-assign]
-    for _ in range(4):
-        bench.run(*CHECKING)
-
     seen = ["submitted" if stumbles_over == "one batch" else "closed", "closed", "closed"]
+
+    bench.check_until(*seen)
+
     assert seen == bench.states()

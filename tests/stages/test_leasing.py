@@ -15,8 +15,7 @@ def two_sent(bench: Bench) -> Bench:
     bench.configure(batch_size=1)
     bench.add_people("one", "two")
     bench.run(*SENDING)
-    while ["ended", "ended"] != bench.states():
-        bench.run(CHECKING[1])
+    bench.check_until("ended", "ended", stages=(CHECKING[1],))
     return bench
 
 

@@ -125,8 +125,7 @@ def test_a_download_that_breaks_off_touches_no_row(bench: Bench) -> None:
     send(bench)
     bench.vendor.fail_next("download", unclear("short_download"))
 
-    while "ended" not in bench.states():
-        bench.run(*CHECKING)
+    bench.check_until("ended")
     assert [(1, None)] == bench.outcomes()
     assert [] == list((bench.folder / "spool").glob("*.output.jsonl"))
 
@@ -137,8 +136,7 @@ def test_a_download_that_breaks_off_touches_no_row(bench: Bench) -> None:
 def test_a_file_shorter_than_told_is_looked_at_again_and_then_held(bench: Bench) -> None:
     """Nobody says that the stream ended early; the size does."""
     send(bench, "one", "two")
-    while "ended" not in bench.states():
-        bench.run(*POLL)
+    bench.check_until("ended", stages=POLL)
     told = bench.vendor.files[bench.batch()["output_file_id"]]
     bench.vendor.file_bytes = lambda _: len(told)  # type: ignore[method-assign,assignment]
     bench.vendor.download_cut_short(bench.batch()["output_file_id"], 10)
@@ -164,8 +162,7 @@ def test_a_file_that_lacks_whole_lines_is_caught_by_its_size(bench: Bench) -> No
 
 def keep_lines(bench: Bench, number: int) -> bytes:
     """The vendor's output file keeps only its first lines; returns the whole of it."""
-    while "ended" not in bench.states():
-        bench.run(*POLL)
+    bench.check_until("ended", stages=POLL)
     output = bench.batch()["output_file_id"]
     whole = bench.vendor.files[output]
     bench.vendor.files[output] = b"".join(whole.splitlines(keepends=True)[:number])

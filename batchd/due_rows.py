@@ -1,0 +1,110 @@
+"""The rows a claim may take, in the order it takes them: retries that are due, then the table in key order.
+
+For a single integer key the table is read from a resume point, which makes the common pass cheap and no more:
+rows commit late, are reset, or have keys that don't grow, so a sweep from the start finds what it passes over.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from batchd import events
+from batchd.core.keys import RowKey
+from batchd.core.model import KeyPage, Lease, SourceRow, TaskRecord
+from batchd.core.tasks import TaskDefinition
+from batchd.ports import Ledger, Workplace
+
+log = structlog.get_logger("batchd")
+
+_PAGE = 500
+_MOST_RETRIES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row that is due; ``retried`` has a gate already, ``moves_resume`` was met in key order."""
+
+    row: SourceRow
+    retried: bool
+    moves_resume: bool
+
+
+class DueRows:
+    """What is due for one task, read page by page as it is taken.
+
+    Args:
+        place: the workplace.
+        definition: the task, as it is configured.
+        record: the task, as the ledger knows it.
+        lease: the right to claim for it.
+        eager: sweep whether or not one is due.
+    """
+
+    def __init__(
+        self, place: Workplace, definition: TaskDefinition, record: TaskRecord, lease: Lease, *, eager: bool
+    ) -> None:
+        self._place = place
+        self._definition = definition
+        self._record = record
+        self._lease = lease
+        self._eager = eager
+        # True once every row of the table was offered.
+        self.exhausted = False
+
+    def __iter__(self) -> Iterator[Due]:
+        """Retries first, then the table from the resume point, then, where a sweep is due, from its start."""
+        yield from self._retries()
+        start = self._record.resume_key if self._definition.has_integer_key else None
+        yield from self._table(start, None)
+        sweeps = start is not None and self.sweeps()
+        if sweeps:
+            yield from self._table(None, start)
+        self.exhausted = start is None or sweeps
+
+    def _retries(self) -> Iterator[Due]:
+        keys = self._place.store.read(lambda ledger: ledger.gates.due_retries(self._record.id, _MOST_RETRIES))
+        for at in range(0, len(keys), _PAGE):
+            wanted = partial(self._still_wanted, keys[at : at + _PAGE])
+            # Under the lease: a gate that another process has opened meanwhile must not be dropped.
+            rows = self._place.store.transact(wanted, lease=self._lease)
+            yield from (Due(row, retried=True, moves_resume=False) for row in rows)
+
+    def _still_wanted(self, keys: list[RowKey], ledger: Ledger) -> list[SourceRow]:
+        rows = ledger.rows(self._record.id, self._definition)
+        pending = rows.pending_among(keys)
+        ledger.gates.drop(self._record.id, [key for key in keys if key.identity not in pending])
+        return rows.read([key for key in keys if key.identity in pending])
+
+    def _table(self, after: int | None, until: int | None) -> Iterator[Due]:
+        """Claimable rows in key order, ``after`` < key ≤ ``until``; bounds only ever for single integer keys."""
+        position: tuple[Any, ...] | None = None if after is None else (after,)
+        while True:
+            page, rows = self._place.store.read(partial(self._page, position))
+            if page.unusable:
+                self._report_unusable(page.unusable)
+            for row in rows:
+                if until is not None and row.key.integer > until:
+                    return
+                yield Due(row, retried=False, moves_resume=until is None and self._definition.has_integer_key)
+            if page.last is None:
+                return
+            position = page.last
+
+    def _page(self, after: tuple[Any, ...] | None, ledger: Ledger) -> tuple[KeyPage, list[SourceRow]]:
+        rows = ledger.rows(self._record.id, self._definition)
+        page = rows.claimable(after, _PAGE)
+        return page, rows.read(page.keys)
+
+    def _report_unusable(self, number: int) -> None:
+        self._place.store.transact(lambda ledger: ledger.findings.open("unusable-keys", f"task {self._record.name}"))
+        log.warning(events.CLAIM_ROWS_UNUSABLE, task=self._record.name, rows=number)
+
+    def sweeps(self) -> bool:
+        """True where the table is to be read from its start."""
+        if self._eager:
+            return True
+        since = self._place.store.read(lambda ledger: ledger.tasks.seconds_since_sweep(self._record.id))
+        return since is None or since >= self._place.sweep_interval
