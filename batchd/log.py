@@ -13,6 +13,8 @@ def configure(level: Literal["debug", "info", "warning", "error"], form: Literal
     """Sets up structlog for this process. Only our own events are logged: libraries may quote row content."""
     # APScheduler reports each turn that was skipped because the last one still ran: that is by design here.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+    # The pool prints tracebacks where a second Ctrl-C meets it; what was in hand is rolled back all the same.
+    logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL + 1)
     as_text = form == "console" or (form == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if as_text else structlog.processors.JSONRenderer()

@@ -5,7 +5,7 @@ from typing import Any
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
 from batchd.cli.causes import explain
-from batchd.cli.lines import say
+from batchd.cli.lines import complain, say
 from batchd.cli.out import plural, print_json
 from batchd.cli.place import Desk, opened_ledger, workplace_for
 from batchd.config import mask_url
@@ -35,6 +35,8 @@ def check(call: Call, reference: str) -> int:
         print_json({"batch": facts, "counts": counts.numbers, "rows_left": len(failures), "exit_code": code})
     else:
         _say(facts, len(failures))
+    if stop.asked():
+        complain("interrupted; nothing is lost")
     explain(causes - {exit_codes.HELD, exit_codes.ROWS_LEFT}, {batch.account})
     return code
 

@@ -28,7 +28,10 @@ def as_called(line: str, environ: Mapping[str, str] = os.environ) -> str:
     return _COMMAND.sub(lambda found: f"{called_as} {found[1]}", line) if called_as else line
 
 
-def _write(stream: TextIO, line: str) -> None:
+def _write(stream: TextIO | None, line: str) -> None:
+    if stream is None:
+        # Started with this stream closed: there is nobody to tell.
+        return
     line = as_called(line)
     # A character that the terminal can't show is escaped; it must not end the command.
     encoding = stream.encoding or "utf-8"

@@ -1,8 +1,10 @@
 """``batchd``: commands, and the flag forms of the three that scripts use most."""
 
+import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from batchd import __version__
 from batchd.cli import exit_codes
@@ -77,6 +79,8 @@ def root(
             batch_size=batch_size,
             check_interval=check_interval,
         )
+    elif ctx.invoked_subcommand is None and as_json:
+        _refuse(ctx, "no command is named", "batchd --help")
     elif ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
         raise typer.Exit(exit_codes.USAGE)
@@ -84,7 +88,14 @@ def root(
 
 def main() -> None:
     """The console script."""
-    app(prog_name="batchd")
+    if "--json" not in sys.argv:
+        sys.exit(app(prog_name="batchd"))
+    try:
+        sys.exit(app(prog_name="batchd", standalone_mode=False))
+    except TyperException as error:
+        # Typer itself would say it in words only; a program that reads stdout waits for a document.
+        report(UsageError(error.format_message(), next_command="batchd --help"), as_json=True)
+        sys.exit(exit_codes.USAGE)
 
 
 def _check_forms(ctx: typer.Context, forms: list[str], flags: list[str]) -> None:

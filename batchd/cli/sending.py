@@ -8,7 +8,7 @@ from typing import Any
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
 from batchd.cli.causes import explain
-from batchd.cli.lines import say
+from batchd.cli.lines import complain, say
 from batchd.cli.out import plural, print_json, say_table
 from batchd.cli.place import Desk, opened_ledger, opened_workplace
 from batchd.core.states import BatchState
@@ -40,6 +40,9 @@ def submit(call: Call, batch_size: int | None) -> int:
         print_json(document | {"exit_code": code})
     else:
         _say(batches, notes, counts, left)
+    if stop.asked():
+        complain("interrupted; nothing is lost")
+        complain("next: batchd submit")
     explain(causes, {task.definition.vendor for task in place.tasks.values()})
     return code
 

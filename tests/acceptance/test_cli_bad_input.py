@@ -293,3 +293,12 @@ def test_columns_that_nobody_can_write_are_refused_before_anything_is_paid(world
     assert "tasks.people.fields.full_name.column: the database lets nobody write shout" in computed.stderr
     assert "because it is a view" in view.stderr
     assert world.sql("SELECT count(*) FROM batchd_batch") == [(0,)]
+
+
+@pytest.mark.parametrize("arguments", [["submit", "--bogus"], ["bogus"], ["show"], ["submit", "--batch-size", "0"], []])
+def test_wrong_usage_is_one_document_too(empty: World, arguments: list[str]) -> None:
+    """With `--json` a program finds its document on stdout, whatever it asked for."""
+    refused = empty.run(*arguments, "--json")
+
+    assert refused.returncode == 2
+    assert json.loads(refused.stdout)["error"]["exit_code"] == 2
