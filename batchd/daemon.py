@@ -19,13 +19,17 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from batchd import events
-from batchd.errors import BatchdError, ConfigError, VendorAuthError
+from batchd.errors import BatchdError, ConfigError, LeaseLostError, VendorAuthError
 from batchd.pipeline import SENDING, WORKING, StageMaker, run_pass
 from batchd.ports import EVERYTHING, Counts, Ledger, Orders, Scope, Workplace
 
 log = structlog.get_logger("batchd")
 
 _SHORTEST_PAUSE = 0.2
+# So many passes in a row without a move, with work that is due, are a standstill.
+_STANDSTILL = 3
+# Counts that tell of something in the way, and not of work.
+_STANDING = frozenset({"tasks_blocked", "tasks_capped", "accounts_moved", "lists_unread"})
 
 
 class Stop:
@@ -114,6 +118,7 @@ class Daemon:
         self._is_first = True
         self._capped: set[str] = set()
         self._claims_due = True
+        self._standstill = 0
 
     def run(self) -> Counts:
         """Blocks until the end; returns what was done in all. Raises what no pass can get over."""
@@ -180,22 +185,27 @@ class Daemon:
         self._guarded(self._bounded_work)
 
     def _bounded_work(self) -> None:
+        done = Counts()
         if self._claims_due:
             left = None if self._bounds.batches is None else self._bounds.batches - self._total["batches_built"]
-            self._claims_due = False
-            self._pass(SENDING, self._scope, Orders(eager=True, batches=left))
-        counts = self._pass(WORKING, self._scope, Orders())
+            done.merge(self._pass(SENDING, self._scope, Orders(eager=True, batches=left)))
+        done.merge(self._pass(WORKING, self._scope, Orders()))
         if VendorAuthError.exit_code in self._total.causes:
             # No waiting mends a key, and a person waits for this run.
             self._stop.ask()
             return
         retry = self._place.store.read(self._next_retry)
-        self._claims_due = bool(counts["batches_closed"]) or (retry is not None and retry <= 0)
+        self._claims_due = bool(done["batches_closed"]) or (retry is not None and retry <= 0)
+        self._standstill = 0 if _has_moved(done) else self._standstill + 1
         if self._is_over(retry):
             self._stop.ask()
 
     def _is_over(self, retry: float | None) -> bool:
-        if self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope)) is not None:
+        batches = self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope))
+        if self._standstill >= _STANDSTILL and all(wait is None or wait <= 0 for wait in (batches, retry)):
+            # Something is due and stays undone, as with a paused task: it waits for a person, not for this run.
+            return True
+        if batches is not None:
             return False
         if self._bounds.batches is not None and self._total["batches_built"] >= self._bounds.batches:
             return True
@@ -217,6 +227,11 @@ class Daemon:
         if counts:
             self._report(counts)
         return counts
+
+
+def _has_moved(done: Counts) -> bool:
+    """True where a pass did something, or another process may be doing it."""
+    return LeaseLostError.exit_code in done.causes or bool(done.numbers.keys() - _STANDING)
 
 
 def trigger_of(schedule: Schedule) -> BaseTrigger:

@@ -74,6 +74,9 @@ def _failures(desk: Desk, call: Call) -> int:
 
 def _causes(total: Counts, tasks: list[dict[str, Any]], left: int) -> set[int]:
     causes = set(total.causes)
+    if not total["tasks_blocked"] and not any(task["open_batches"] for task in tasks):
+        # A vendor that was out of reach, a lease of another process: got over, since nothing is left open.
+        causes -= {exit_codes.VENDOR_UNREACHABLE, exit_codes.LEASE}
     if any(task["held_batches"] for task in tasks):
         causes.add(exit_codes.HELD)
     if left > 0:

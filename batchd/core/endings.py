@@ -23,6 +23,8 @@ _CUT_OFF = Ending(Outcome.TRUNCATED, "length", "the answer was cut off at the to
 _TOOL_CALL = Ending(Outcome.INVALID, "tool_calls", "the model called a tool and did not answer")
 _EMPTY = Ending(Outcome.INVALID, "empty", "the answer is empty")
 _INCOMPLETE = Ending(Outcome.INVALID, "incomplete", "the answer is incomplete")
+# Nobody knows whether it ran: what may have been paid for is not asked again and again.
+NOTHING = Ending(Outcome.INVALID, "no_response", "the line holds neither an answer nor an error; counted as paid")
 _UNFINISHED = Ending(Outcome.ERRORED, "not_finished", "the vendor did not finish the request")
 _EXPIRED = Ending(Outcome.EXPIRED, "batch_expired", "the vendor's window ended before the request ran")
 _CANCELLED = Ending(Outcome.CANCELLED, "batch_cancelled", "the batch was cancelled before the request ran")

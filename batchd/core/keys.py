@@ -107,6 +107,11 @@ def _integer_text(value: object) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise UnusableKeyError
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        # Bytes that are no text, read as half characters: no database takes them back as they were.
+        raise UnusableKeyError from error
     return value
 
 

@@ -1,5 +1,6 @@
 """Where an answer lands: on the row it was asked for, or nowhere, because the row moved meanwhile."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -47,7 +48,11 @@ def values_to_write(definition: TaskDefinition, verdict: Verdict, batch_uid: str
 
 def before_image(before: Mapping[str, Any]) -> str:
     """The columns batchd is about to write, as they were, in JSON: enough to put them back."""
-    return orjson.dumps(dict(before), default=_plain).decode("utf-8", "replace")
+    try:
+        return orjson.dumps(dict(before), default=_plain).decode()
+    except TypeError:
+        # Half characters, and numbers beyond 64 bits: escaped, they can still be put back.
+        return json.dumps(dict(before), default=_plain)
 
 
 def _plain(value: object) -> object:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchd.core.answers import AnswerReader, InvalidAnswerError
-from batchd.core.endings import Ending, chat_end, failure, response_end
+from batchd.core.endings import NOTHING, Ending, chat_end, failure, response_end
 from batchd.core.foreign_json import count, http_status, mapping, model_name, parsed, text, word
 from batchd.core.outcomes import Outcome
 from batchd.core.tasks import TaskDefinition
@@ -81,6 +81,8 @@ class LineReader:
         return Verdict(end.outcome, {}, usage, finish, end.code, end.sentence, model)
 
     def _finish_and_end(self, line: ResultLine) -> tuple[str, Ending | str]:
+        if line.status is None and line.error is None and not line.body:
+            return "", NOTHING
         only_an_error = line.error is not None and not line.body
         # Some servers give no status; an answer that is there was paid for, and is read.
         answered = line.status in _ANSWERED or (line.status is None and _has_answer(line.body))

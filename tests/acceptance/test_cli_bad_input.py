@@ -134,28 +134,28 @@ def test_a_batch_id_that_nobody_knows_is_wrong_usage(world: World, command: str)
     assert "next: batchd " in refused.stderr
 
 
-def test_a_vendor_that_is_not_there_keeps_the_batch_for_later(world: World) -> None:
-    """`submit` ends with 12; the batch stays built and is sent by the next pass."""
+def test_a_vendor_that_is_not_there_is_told_and_nothing_is_claimed(world: World) -> None:
+    """`submit` ends with 12: what the vendor has is read before anything new is sent there."""
     world.write_config(_REMOTE.format(url="http://127.0.0.1:9/v1"), vendor='"remote"')
 
     refused = world.run("submit", "--batch-size", "25", "--json", TEST_VENDOR_KEY="any")
 
     assert refused.returncode == 12
     assert "error: vendor remote could not be reached" in refused.stderr
-    assert [one["state"] for one in json.loads(refused.stdout)["batches"]] == ["built"]
-    assert world.sql("SELECT state FROM batchd_batch") == [("built",)]
+    assert json.loads(refused.stdout)["batches"] == []
+    assert world.sql("SELECT kind FROM batchd_finding WHERE closed_at IS NULL") == [("list-unread",)]
+    assert world.sql("SELECT count(*) FROM batchd_gate") == [(0,)]
 
 
 def test_a_key_that_the_vendor_refuses_is_told_and_nothing_is_sent(world: World) -> None:
-    """`submit` ends with 4 and names the vendor; with the right key the same batch goes out."""
+    """`submit` ends with 4 and names the vendor; with the right key the rows go out."""
     with world.start("sandbox", "--state", "strict.db", "--api-key", "right", "--json") as vendor:
         assert vendor.stdout is not None
         url = json.loads(vendor.stdout.readline())["url"]
         world.write_config(_REMOTE.format(url=url), vendor='"remote"')
 
         refused = world.run("submit", "--batch-size", "25", TEST_VENDOR_KEY="wrong")
-        world.sql("UPDATE batchd_batch SET not_before = NULL")
-        sent = world.run("submit", "--json", TEST_VENDOR_KEY="right")
+        sent = world.run("submit", "--batch-size", "25", "--json", TEST_VENDOR_KEY="right")
         vendor.send_signal(signal.SIGINT)
         vendor.communicate(timeout=30)
 

@@ -382,3 +382,14 @@ def test_a_chunk_that_was_not_suspect_is_not_suspected_by_halves(bench: Bench) -
     bench.check_until("closed")
 
     assert (40, 59, 1) == tuple(bench.batch()[name] for name in ("invalid", "applied", "poison"))
+
+
+def test_a_column_of_bytes_that_are_no_text_is_written_over_and_kept(bench: Bench) -> None:
+    """The before-image of such a value is escaped; the answer is applied all the same."""
+    bench.add_people("one")
+    bench.execute("UPDATE person SET name = CAST(x'4dfc6c6c' AS TEXT)")
+
+    bench.run_until_quiet()
+
+    assert [(1, "applied")] == bench.outcomes()
+    assert "M\\udcfcll" in bench.kept("before")[0][1]

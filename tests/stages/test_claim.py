@@ -421,3 +421,16 @@ def test_another_task_on_the_same_table_is_none_of_the_firsts_business(bench: Be
     bench.run(*CLAIM)
 
     assert [1, 1] == claimed(bench)
+
+
+def test_a_row_of_bytes_that_are_no_text_fails_alone(bench: Bench) -> None:
+    """Latin-1 in a TEXT column: SQLite keeps it, no prompt can be made of it, and its neighbours go their way."""
+    bench.add_people("one", "two", "three")
+    bench.execute("UPDATE person SET resume = CAST(x'4dfc6c6c' AS TEXT) WHERE id = 2")
+
+    bench.run_until_quiet()
+
+    assert [(1, "applied"), (3, "applied")] == bench.outcomes()
+    assert [("failed", "unrenderable", "not_unicode")] == bench.execute(
+        "SELECT state, outcome, error_code FROM batchd_gate WHERE key_int = 2"
+    )

@@ -59,8 +59,8 @@ def test_all_problems_are_listed_in_order_of_lines(tmp_path: Path) -> None:
         ("[daemon]\nzzz = 1\n", "7: daemon.zzz: unknown key"),
         ("[log]\nlvl = 'info'\n", "7: log.lvl: unknown key; did you mean level?"),
         (
-            '[prices."m.1"]\ncached-input = 1\n',
-            '7: prices."m.1".cached-input: unknown key; did you mean cached_input?',
+            '[prices."m.1"]\ninput = 1\noutput = 1\ncached-input = 1\n',
+            '9: prices."m.1".cached-input: unknown key; did you mean cached_input?',
         ),
         (
             '[vendors.x]\nkind = "openai"\napi_key = { enV = "X" }\n',

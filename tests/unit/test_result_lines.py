@@ -124,9 +124,9 @@ def test_an_http_error_is_for_good_or_passes(status: Any, code: Any, outcome: Ou
         ({"code": "batch_expired", "message": "m"}, Outcome.EXPIRED, "batch_expired"),
         ({"code": "batch_cancelled", "message": "m"}, Outcome.CANCELLED, "batch_cancelled"),
         ({"code": "never_heard_of", "message": "m"}, Outcome.ERRORED, "never_heard_of"),
-        ({}, Outcome.ERRORED, "no_status"),
+        ({}, Outcome.INVALID, "no_response"),
         ("boom", Outcome.ERRORED, "no_status"),
-        (None, Outcome.ERRORED, "no_status"),
+        (None, Outcome.INVALID, "no_response"),
     ],
 )
 def test_a_line_without_a_response_never_ran(error: Any, outcome: Outcome, code: str) -> None:

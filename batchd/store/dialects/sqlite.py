@@ -154,8 +154,14 @@ def read_only(connection: Connection) -> Connection:
 def _configure(connection: sqlite3.Connection, _record: object) -> None:
     # The driver's own BEGIN is deferred; ours is sent by _begin.
     connection.isolation_level = None
+    # One row with bytes that are no UTF-8 must not keep all others from being read; it can't be rendered.
+    connection.text_factory = _text
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _begin(connection: Connection) -> None:
