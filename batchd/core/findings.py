@@ -41,6 +41,9 @@ KINDS: dict[str, FindingKind] = {
         "the vendor refused the whole batch for a reason that no single row explains", "batchd show {id}"
     ),
     "submit-refused": FindingKind("the vendor refuses to take this batch", "batchd show {id}"),
+    "results-unread": FindingKind(
+        "a batch ended an hour ago and its results cannot be fetched; the vendor's copy expires", "batchd check {id}"
+    ),
     "short-results": FindingKind("the result files hold fewer lines than the vendor counted", "batchd resolve {id}"),
     "missing-lines": FindingKind(
         "result lines the vendor counted are in neither file; their rows are asked again, and paid for again",

@@ -128,6 +128,9 @@ class Batches(Protocol):
     def seconds_since_submit(self, batch: Batch) -> float:
         """The batch's age at the vendor."""
 
+    def seconds_since_end(self, batch: Batch) -> float:
+        """Seconds since the vendor reported its end."""
+
     def seconds_past_window(self, batch: Batch) -> float:
         """Seconds since the vendor's window ended; negative while it is open or not known."""
 

@@ -21,6 +21,8 @@ log = structlog.get_logger("batchd")
 _KINDS: tuple[ResultKind, ...] = ("output", "error")
 _MARGIN = 60.0
 _LOOKS = 2
+# The vendor keeps results for weeks; a person should hear of it long before they expire.
+_PATIENCE = 3600.0
 
 
 class Collect:
@@ -136,6 +138,7 @@ class Collect:
         output, error = files.get("output"), files.get("error")
         if ledger.findings.close("short-results", f"batch {batch.id}") and batch.state is BatchState.HELD:
             batch = ledger.batches.resume(batch, "the results are complete now")
+        ledger.findings.close("results-unread", f"batch {batch.id}")
         if look.is_short:
             ledger.findings.open("missing-lines", f"batch {batch.id}", look.reason())
         ledger.batches.move(
@@ -208,17 +211,18 @@ class Collect:
         ledger.batches.wait(back, submit_delay(batch.attempt, self._place.check_interval))
 
     def _postpone(self, batch: Batch, lease: Lease, error: VendorError) -> None:
-        lost = isinstance(error, VendorNotFoundError) or error.code == "cut_off"
-        if lost:
+        if isinstance(error, VendorNotFoundError) or error.code == "cut_off":
             self._fall_short(batch, lease, error.message)
         else:
-            self._place.store.transact(
-                lambda ledger: ledger.batches.wait(batch, submit_delay(1, self._place.check_interval)),
-                lease=lease,
-            )
+            self._place.store.transact(lambda ledger: self._wait(ledger, batch, error), lease=lease)
             self._counts.add("collects_postponed")
         self._counts.cause(error.exit_code)
         log.warning(events.COLLECT_POSTPONED, task=batch.task, batch=batch.id, code=error.code)
+
+    def _wait(self, ledger: Ledger, batch: Batch, error: VendorError) -> None:
+        ledger.batches.wait(batch, submit_delay(1, self._place.check_interval))
+        if ledger.batches.seconds_since_end(batch) > _PATIENCE:
+            ledger.findings.open("results-unread", f"batch {batch.id}", error.code)
 
 
 def _download(account: Account, file_id: str, sink: BinaryIO) -> None:

@@ -194,6 +194,11 @@ class SqlBatches:
         since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.intent_at)
         return float(self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id)) or 0.0)
 
+    def seconds_since_end(self, batch: Batch) -> float:
+        """How long its results have been there to be fetched."""
+        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.ended_at)
+        return float(self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id)) or 0.0)
+
     def seconds_past_window(self, batch: Batch) -> float:
         """Seconds since the vendor's window ended; negative while it is open or not known."""
         since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.expires_at)

@@ -133,6 +133,21 @@ def test_a_download_that_breaks_off_touches_no_row(bench: Bench) -> None:
     assert [(1, "applied")] == bench.outcomes()
 
 
+def test_results_that_cannot_be_fetched_for_an_hour_are_reported(bench: Bench) -> None:
+    """The vendor keeps failing: it is asked on and on, and a person hears of it before its copy expires."""
+    send(bench)
+    bench.check_until("ended", stages=POLL)
+    bench.execute("UPDATE batchd_batch SET ended_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '-2 hours')")
+    bench.vendor.fail_next("file_bytes", unclear("http_500"))
+
+    bench.run(CHECKING[2])
+    assert [("results-unread", "batch 1")] == bench.findings()
+
+    bench.run_until_quiet()
+    assert [(1, "applied")] == bench.outcomes()
+    assert [] == bench.findings()
+
+
 def test_a_file_shorter_than_told_is_looked_at_again_and_then_held(bench: Bench) -> None:
     """Nobody says that the stream ended early; the size does."""
     send(bench, "one", "two")
