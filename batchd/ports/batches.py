@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from batchd.core.model import Batch, Lease, NewBatch, TaskRecord
+from batchd.core.model import Batch, Lease, Moment, NewBatch, TaskRecord
 from batchd.core.outcomes import Outcome
 from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
@@ -142,6 +142,9 @@ class Batches(Protocol):
 
     def known_vendor_ids(self, account: str, ids: Sequence[str]) -> frozenset[str]:
         """Which of these vendor batch ids the ledger knows."""
+
+    def newest_at(self, account: str) -> Moment | None:
+        """When the newest batch of an account was built, None where it never had one."""
 
     def known_uids(self, uids: Sequence[str]) -> frozenset[str]:
         """Which of these uids the ledger knows."""

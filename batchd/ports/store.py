@@ -44,8 +44,8 @@ class Ledger(Protocol):
     def installation_id(self) -> str:
         """Names this ledger towards vendors."""
 
-    def last_activity(self) -> Moment:
-        """When the ledger was last written, by its own events."""
+    def installed_at(self) -> Moment:
+        """When this ledger was made."""
 
 
 class Store(Protocol):

@@ -207,7 +207,9 @@ class Recover:
         """Batches that bear our installation's id and are not in the ledger: a backup was restored."""
         if not account.lists:
             return
-        since = self._place.store.read(lambda ledger: ledger.last_activity()) - _SKEW
+        # What a restored backup has forgotten is newer than the newest batch it remembers.
+        newest = self._place.store.read(lambda ledger: ledger.batches.newest_at(account.name) or ledger.installed_at())
+        since = newest - _SKEW
         listing = account.vendor.list_batches(int(since.timestamp()))
         strangers = self._place.store.transact(lambda ledger: self._compare(ledger, account, listing))
         self._counts.add("strangers", strangers)

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from batchd.core.model import Batch, Lease, NewBatch
+from batchd.core.model import Batch, Lease, Moment, NewBatch
 from batchd.core.outcomes import GateState, Outcome
 from batchd.core.states import OPEN, BatchState, check_move
 from batchd.errors import LeaseLostError
@@ -246,6 +246,14 @@ class SqlBatches:
             )
             known.update(str(found) for found in self._connection.scalars(query))
         return frozenset(known)
+
+    def newest_at(self, account: str) -> Moment | None:
+        """When the newest batch of an account was built."""
+        batch = tables.batch
+        found: Moment | None = self._connection.scalar(
+            sa.select(sa.func.max(batch.c.created_at)).where(batch.c.account == account)
+        )
+        return found
 
     def known_uids(self, uids: Sequence[str]) -> frozenset[str]:
         """Which of these uids the ledger knows."""

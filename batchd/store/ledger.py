@@ -43,12 +43,9 @@ class SqlLedger:
         """32 hex digits, made when the ledger was installed."""
         return str(self.connection.scalar(sa.select(tables.installation.c.installation_id)))
 
-    def last_activity(self) -> Moment:
-        """The newest event, or the installation's own time."""
-        newest: Moment | None = self.connection.scalar(
-            sa.select(sa.func.max(tables.event.c.at, type_=tables.event.c.at.type))
-        )
-        found = newest or self.connection.scalar(sa.select(tables.installation.c.created_at))
+    def installed_at(self) -> Moment:
+        """When this ledger was made."""
+        found: Moment | None = self.connection.scalar(sa.select(tables.installation.c.created_at))
         if found is None:
             msg = "a ledger without an installation row"
             raise LookupError(msg)

@@ -331,7 +331,7 @@ def test_the_ledgers_times_are_the_databases(desk: Desk) -> None:
     ((text,),) = desk.db.execute("SELECT created_at FROM batchd_task WHERE name = 'another'")
     assert before <= moment(text) <= desk.db.clock()
     assert len(text) == len("2026-01-01 00:00:00.000")
-    assert moment(text) <= desk.store.read(lambda ledger: ledger.last_activity()) <= desk.db.clock()
+    assert desk.store.read(lambda ledger: ledger.installed_at()) <= moment(text)
 
 
 def test_a_task_is_the_same_for_everyone(db: StoreUnderTest, desk: Desk) -> None:

@@ -1,10 +1,11 @@
 """An unknown create is settled by looking, never guessed: adopted, cancelled, held, or fenced off."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
-from batchd.operations import adopt, send_again
+from batchd.operations import adopt, pause, send_again
 from batchd.pipeline import BATCH_LANE, SENDING, StageMaker
 from batchd.ports import Orders
 from tests.fakes.vendor import unclear
@@ -188,6 +189,21 @@ def test_batches_that_the_ledger_has_forgotten_stop_claiming(bench: Bench) -> No
     (created,) = bench.vendor.batches()
     assert [("stranger", f"vendor fake batch {created.id}")] == bench.findings()
     assert 1 == bench.vendor.calls.count("create_batch")
+
+
+def test_what_a_person_does_meanwhile_hides_no_forgotten_batch(bench: Bench) -> None:
+    """The list is read back to the newest batch that is remembered, whatever was written since."""
+    bench.vendor.now = lambda: int(time.time()) - 7200
+    bench.add_people("one")
+    bench.run(*SENDING)
+    for table in ("gate", "request", "batch"):
+        bench.execute(f"DELETE FROM batchd_{table}")
+    bench.execute("UPDATE batchd_installation SET created_at = '2026-01-01 00:00:00.000'")
+    pause(bench.place.store, "people", "after the restore")
+
+    bench.run(*RECOVER, orders=Orders(first=True))
+
+    assert ["stranger"] == [kind for kind, _ in bench.findings()]
 
 
 def test_batches_of_other_installations_are_none_of_our_business(bench: Bench) -> None:
