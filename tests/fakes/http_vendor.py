@@ -179,7 +179,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         vendor = self.server.vendor
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        announced = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(announced)
+        if len(body) < announced:
+            # The client went away in the middle of its request: no server acts on half of one.
+            self.close_connection = True
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         seen = Seen(self.command, self.path, headers, body)
         vendor.seen.append(seen)
