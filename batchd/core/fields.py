@@ -6,7 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FieldType = Literal["string", "number", "integer", "boolean", "array"]
 ItemType = Literal["string", "number", "integer", "boolean"]
-Scalar = str | int | float | bool | None
 
 
 class FieldSpec(BaseModel):

@@ -68,10 +68,6 @@ class KeyCodec:
             _DECODERS[column.kind](text) for column, text in zip(self._columns, split_parts(key.text), strict=True)
         )
 
-    def label(self, key: RowKey) -> str:
-        """The key for people: ``42``, or ``EU, 7`` for a composite."""
-        return key_label(key)
-
 
 def key_label(key: RowKey) -> str:
     """The key for people; row keys are shown in logs and status tables."""

@@ -64,12 +64,9 @@ class Batch:
     vendor_status: str | None
     output_file_id: str | None
     error_file_id: str | None
-    counted_total: int | None
     counted_completed: int | None
     counted_failed: int | None
-    output_bytes: int | None
     output_sha256: str | None
-    error_bytes: int | None
     error_sha256: str | None
     looks: int
     absences: int
