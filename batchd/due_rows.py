@@ -69,7 +69,7 @@ class DueRows:
         for at in range(0, len(keys), _PAGE):
             wanted = partial(self._still_wanted, keys[at : at + _PAGE])
             # Under the lease: a gate that another process has opened meanwhile must not be dropped.
-            rows = self._place.store.transact(wanted, lease=self._lease)
+            rows = self._place.store.transact(wanted, lease=self._lease, step="claim.forget")
             yield from (Due(row, retried=True, moves_resume=False) for row in rows)
 
     def _still_wanted(self, keys: list[RowKey], ledger: Ledger) -> list[SourceRow]:
@@ -99,7 +99,9 @@ class DueRows:
         return page, rows.read(page.keys)
 
     def _report_unusable(self, number: int) -> None:
-        self._place.store.transact(lambda ledger: ledger.findings.open("unusable-keys", f"task {self._record.name}"))
+        self._place.store.transact(
+            lambda ledger: ledger.findings.open("unusable-keys", f"task {self._record.name}"), step="claim.unusable"
+        )
         log.warning(events.CLAIM_ROWS_UNUSABLE, task=self._record.name, rows=number)
 
     def sweeps(self) -> bool:

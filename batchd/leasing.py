@@ -44,7 +44,7 @@ class Leasing:
         """
         store, owner = self._place.store, self._place.owner
         length = self._place.lease_seconds if seconds is None else seconds
-        lease = store.transact(lambda ledger: ledger.batches.take_lease(batch.id, owner, length))
+        lease = store.transact(lambda ledger: ledger.batches.take_lease(batch.id, owner, length), step="lease.take")
         if lease is None:
             self._counts.cause(LeaseLostError.exit_code)
             return
@@ -55,7 +55,7 @@ class Leasing:
         except (LeaseLostError, DatabaseBusyError, SpoolError) as error:
             self._put_off(batch, error)
         finally:
-            store.transact(lambda ledger: ledger.batches.release(lease))
+            store.transact(lambda ledger: ledger.batches.release(lease), step="lease.release")
 
     def _put_off(self, batch: Batch, error: BatchdError) -> None:
         self._counts.cause(error.exit_code)

@@ -81,6 +81,7 @@ def workplace(
         lease_seconds=config.daemon.lease,
         check_interval=config.daemon.check_interval,
         sweep_interval=config.daemon.sweep_interval,
+        chunk=config.daemon.apply_rows,
         configured=frozenset(config.tasks),
     )
 

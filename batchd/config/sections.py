@@ -50,6 +50,7 @@ class DaemonConfig(Table):
     check_interval: Duration = written("60s", "Shortest pause between two looks at the vendor's batches.")
     sweep_interval: Duration = written("10m", "Longest time between two reads of a whole table for rows passed over.")
     lease: Duration = written("5m", "How long a process may be silent before another takes over its work.")
+    apply_rows: Annotated[int, Field(ge=1, le=100_000)] = written(1000, "Rows that are written in one transaction.")
     spool: FilePath = written("spool", "Folder of request and result files, relative to the config's folder.")
 
 

@@ -51,10 +51,11 @@ class Ledger(Protocol):
 class Store(Protocol):
     """The database: hands out transactions and repeats them whole where the database asks for it."""
 
-    def transact(self, work: Callable[[Ledger], T], *, lease: Lease | None = None) -> T:
+    def transact(self, work: Callable[[Ledger], T], *, lease: Lease | None = None, step: str = "") -> T:
         """Runs ``work`` in one transaction; with a lease, its first statement checks and renews it.
 
-        ``work`` may run more than once (deadlocks, lost connections). Raises LeaseLostError, DatabaseError.
+        ``work`` may run more than once (deadlocks, lost connections). ``step`` names the commit, for its fault points
+        (``batchd.failpoints``). Raises LeaseLostError, DatabaseError.
         """
 
     def read(self, work: Callable[[Ledger], T]) -> T:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from batchd.core.model import SpooledFile
+from batchd.failpoints import step
 from batchd.spool.measure import BLOCK, Measure
 from batchd.spool.trouble import explained
 
@@ -59,11 +60,14 @@ class DurableFile(io.BufferedIOBase):
     def finish(self) -> SpooledFile:
         """Flushes to the disk, renames, and makes the rename durable."""
         with explained("write", self._target):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._temporary.replace(self._target)
-            sync_folder(self._target.parent)
+            with step("spool.fsync"):
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._file.close()
+            with step("spool.rename"):
+                self._temporary.replace(self._target)
+            with step("spool.sync_folder"):
+                sync_folder(self._target.parent)
         return self._measure.result()
 
     def discard(self) -> None:

@@ -125,7 +125,7 @@ class Apply:
         """Writes a chunk; where the database refuses its values, halves it until the poison row is alone."""
         try:
             landed = self._place.store.transact(
-                lambda ledger: self._write(ledger, batch, task, judged, first=first), lease=lease
+                lambda ledger: self._write(ledger, batch, task, judged, first=first), lease=lease, step="apply.chunk"
             )
         except DataRefusedError as error:
             if len(judged) == 1:
@@ -194,7 +194,7 @@ class Apply:
                 ledger.findings.close(kind, f"batch {batch.id}")
             return counts
 
-        counts = self._place.store.transact(closed, lease=lease)
+        counts = self._place.store.transact(closed, lease=lease, step="apply.close")
         self._counts.add("batches_closed")
         log.info(
             events.BATCH_CLOSED,
@@ -210,6 +210,7 @@ class Apply:
                 batch, BatchState.ENDED, "a result file is missing or altered; it is fetched again", looks=0
             ),
             lease=lease,
+            step="apply.fetch_again",
         )
         self._counts.add("batches_fetched_again")
 
@@ -218,7 +219,7 @@ class Apply:
             ledger.batches.hold(ledger.batches.get(batch.id), reason, finding)
             ledger.findings.open(finding, f"batch {batch.id}", reason)
 
-        self._place.store.transact(written, lease=lease)
+        self._place.store.transact(written, lease=lease, step="apply.hold")
         self._counts.add("batches_held")
         log.error(events.BATCH_HELD, task=batch.task, batch=batch.id, finding=finding)
 

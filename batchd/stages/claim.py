@@ -11,6 +11,7 @@ from batchd.core.model import Lease, NewBatch, NewRequest, SpooledFile, TaskReco
 from batchd.core.packing import FileLimits, Full, Packing
 from batchd.due_rows import Due, DueRows
 from batchd.errors import LeaseLostError
+from batchd.failpoints import step
 from batchd.ports import Account, ConfiguredTask, Counts, InputWriter, Ledger, Orders, Scope, Workplace
 
 log = structlog.get_logger("batchd")
@@ -58,13 +59,14 @@ class _TaskClaim:
         self._rest: Due | None = None
 
     def run(self) -> Counts:
-        record, reason = self._place.store.transact(self._register)
+        record, reason = self._place.store.transact(self._register, step="claim.register")
         if reason:
             log.warning(events.CLAIM_BLOCKED, task=record.name, reason=reason)
             self._counts.add("tasks_blocked")
             return self._counts
         lease = self._place.store.transact(
-            lambda ledger: ledger.tasks.take_lease(record.id, self._place.owner, self._place.lease_seconds)
+            lambda ledger: ledger.tasks.take_lease(record.id, self._place.owner, self._place.lease_seconds),
+            step="claim.lease",
         )
         if lease is None:
             self._counts.cause(LeaseLostError.exit_code)
@@ -72,7 +74,7 @@ class _TaskClaim:
         try:
             self._claim_all(record, lease)
         finally:
-            self._place.store.transact(lambda ledger: ledger.tasks.release(lease))
+            self._place.store.transact(lambda ledger: ledger.tasks.release(lease), step="claim.release")
         return self._counts
 
     def _register(self, ledger: Ledger) -> tuple[TaskRecord, str]:
@@ -120,7 +122,7 @@ class _TaskClaim:
 
     def _claim_all(self, record: TaskRecord, lease: Lease) -> None:
         version_id = self._place.store.transact(
-            lambda ledger: ledger.tasks.save_version(record.id, self._definition), lease=lease
+            lambda ledger: ledger.tasks.save_version(record.id, self._definition), lease=lease, step="claim.version"
         )
         due = DueRows(self._place, self._definition, record, lease, eager=self._orders.eager)
         taken = iter(due)
@@ -151,16 +153,20 @@ class _TaskClaim:
             if not packing.requests or self._waits_for_more(record, packing):
                 self._record_failures(record, lease, packing)
                 return False
-            spooled = writer.finish()
+            with step("claim.file"):
+                spooled = writer.finish()
         kept = self._place.store.transact(
-            lambda ledger: self._record(ledger, record, version_id, filling, spooled), lease=lease
+            lambda ledger: self._record(ledger, record, version_id, filling, spooled),
+            lease=lease,
+            step="claim.record",
         )
         self._report(record, packing, kept)
         return True
 
     def _report(self, record: TaskRecord, packing: Packing, kept: int) -> None:
         if not kept:
-            self._place.spool.remove_input(packing.uid)
+            with step("claim.remove_file"):
+                self._place.spool.remove_input(packing.uid)
         self._counts.add("batches_built", 1 if kept else 0)
         self._counts.add("rows_claimed", kept)
         self._counts.add("rows_failed", len(packing.failures))
@@ -223,7 +229,8 @@ class _TaskClaim:
         kept = self._gated(ledger, record, batch_id, packing.requests)
         dropped = {one.seq for one in packing.requests} - {one.seq for one in kept}
         if dropped:
-            spooled = self._place.spool.drop_lines(packing.uid, frozenset(dropped))
+            with step("claim.drop_lines"):
+                spooled = self._place.spool.drop_lines(packing.uid, frozenset(dropped))
         ledger.requests.add(batch_id, kept)
         ledger.gates.fail(record.id, packing.failures)
         batch = ledger.batches.get(batch_id)
@@ -244,7 +251,9 @@ class _TaskClaim:
 
     def _record_failures(self, record: TaskRecord, lease: Lease, packing: Packing) -> None:
         if packing.failures:
-            self._place.store.transact(lambda ledger: ledger.gates.fail(record.id, packing.failures), lease=lease)
+            self._place.store.transact(
+                lambda ledger: ledger.gates.fail(record.id, packing.failures), lease=lease, step="claim.failures"
+            )
             self._counts.add("rows_failed", len(packing.failures))
 
     def _record_sweep(self, record: TaskRecord, lease: Lease, due: DueRows) -> None:
@@ -256,4 +265,4 @@ class _TaskClaim:
             left = 0 if due.exhausted else ledger.rows(record.id, self._definition).count_claimable()
             ledger.tasks.record_sweep(record.id, left)
 
-        self._place.store.transact(written, lease=lease)
+        self._place.store.transact(written, lease=lease, step="claim.sweep")

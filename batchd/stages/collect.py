@@ -13,6 +13,7 @@ from batchd.core.refusals import Refusal, Remedy, judge, read_faults
 from batchd.core.result_index import ResultIndex, ResultKind, index_results
 from batchd.core.states import BatchState
 from batchd.errors import VendorError, VendorNotFoundError, VendorUnclearError
+from batchd.failpoints import step
 from batchd.leasing import Leasing
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
 
@@ -78,7 +79,9 @@ class Collect:
             self._fall_short(batch, lease, look.reason())
             return
         files = {kind: file for kind, (file, _) in results.items()}
-        self._place.store.transact(lambda ledger: self._write_down(ledger, batch, files, look), lease=lease)
+        self._place.store.transact(
+            lambda ledger: self._write_down(ledger, batch, files, look), lease=lease, step="collect.record"
+        )
         self._counts.add("batches_collected")
         log.info(
             events.COLLECT_FINISHED,
@@ -93,7 +96,8 @@ class Collect:
     def _asked_again(self, batch: Batch, account: Account, lease: Lease) -> Batch:
         """Some servers name their files, or count, only a while after they have reported the end."""
         try:
-            found = account.vendor.retrieve_batch(batch.vendor_batch_id or "")
+            with step("collect.retrieve"):
+                found = account.vendor.retrieve_batch(batch.vendor_batch_id or "")
         except VendorNotFoundError:
             # Its files may be there still.
             return batch
@@ -106,7 +110,9 @@ class Collect:
         }
         news = {name: value for name, value in told.items() if value is not None}
         if news:
-            self._place.store.transact(lambda ledger: ledger.batches.note(batch, **news), lease=lease)
+            self._place.store.transact(
+                lambda ledger: ledger.batches.note(batch, **news), lease=lease, step="collect.note"
+            )
         return self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
 
     def _download(
@@ -116,7 +122,8 @@ class Collect:
         fill = partial(_download, account, file_id)
         try:
             told = account.vendor.file_bytes(file_id)
-            stored = self._place.spool.store_result(batch.uid, kind, lease.epoch, fill)
+            with step("collect.download"):
+                stored = self._place.spool.store_result(batch.uid, kind, lease.epoch, fill)
         except VendorNotFoundError:
             if batch.checks_waived:
                 return None
@@ -163,7 +170,7 @@ class Collect:
                 ledger.findings.open("short-results", f"batch {batch.id}", reason)
             ledger.batches.wait(here, submit_delay(looks, self._place.check_interval))
 
-        self._place.store.transact(written, lease=lease)
+        self._place.store.transact(written, lease=lease, step="collect.short")
         self._counts.add("batches_held" if looks >= _LOOKS else "batches_looked_at_again")
         log.warning(events.COLLECT_FELL_SHORT, task=batch.task, batch=batch.id, look=looks, reason=reason)
 
@@ -190,7 +197,7 @@ class Collect:
                 ledger.findings.open("batch-refused", f"batch {batch.id}", refusal.code)
                 ledger.batches.wait(held, self._place.check_interval)
 
-        self._place.store.transact(written, lease=lease)
+        self._place.store.transact(written, lease=lease, step="collect.refused")
         name = "batches_sent_back" if again else "batches_collected" if rows else "batches_held"
         self._counts.add(name)
         event = events.BATCH_SENT_BACK if again else events.COLLECT_FINISHED if rows else events.BATCH_HELD
@@ -214,7 +221,9 @@ class Collect:
         if isinstance(error, VendorNotFoundError) or error.code == "cut_off":
             self._fall_short(batch, lease, error.message)
         else:
-            self._place.store.transact(lambda ledger: self._wait(ledger, batch, error), lease=lease)
+            self._place.store.transact(
+                lambda ledger: self._wait(ledger, batch, error), lease=lease, step="collect.postpone"
+            )
             self._counts.add("collects_postponed")
         self._counts.cause(error.exit_code)
         log.warning(events.COLLECT_POSTPONED, task=batch.task, batch=batch.id, code=error.code)

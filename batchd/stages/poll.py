@@ -18,6 +18,7 @@ from batchd.errors import (
     VendorRefusedError,
     VendorUnreachableError,
 )
+from batchd.failpoints import step
 from batchd.leasing import Leasing
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
 
@@ -63,7 +64,8 @@ class Poll:
             return {}
         oldest = min(batch.intent_at or batch.created_at for batch in batches)
         try:
-            listing = account.vendor.list_batches(int(oldest.timestamp()) - _SKEW)
+            with step("poll.list"):
+                listing = account.vendor.list_batches(int(oldest.timestamp()) - _SKEW)
         except (VendorNotFoundError, VendorRefusedError):
             # A server that lists nothing: its batches are asked for one by one.
             return {}
@@ -87,12 +89,18 @@ class Poll:
 
     def _look_now(self, account: Account, seen: VendorBatch | None, batch: Batch, lease: Lease) -> None:
         try:
-            found = seen or account.vendor.retrieve_batch(batch.vendor_batch_id or "")
+            found = seen or self._retrieved(account, batch)
         except VendorNotFoundError:
-            self._place.store.transact(lambda ledger: self._vanished(ledger, batch), lease=lease)
+            self._place.store.transact(lambda ledger: self._vanished(ledger, batch), lease=lease, step="poll.vanished")
         else:
-            self._place.store.transact(lambda ledger: self._write_down(ledger, batch, found), lease=lease)
+            self._place.store.transact(
+                lambda ledger: self._write_down(ledger, batch, found), lease=lease, step="poll.record"
+            )
         self._counts.add("batches_polled")
+
+    def _retrieved(self, account: Account, batch: Batch) -> VendorBatch:
+        with step("poll.retrieve"):
+            return account.vendor.retrieve_batch(batch.vendor_batch_id or "")
 
     def _write_down(self, ledger: Ledger, batch: Batch, found: VendorBatch) -> None:
         ledger.batches.note_polled(
@@ -150,7 +158,7 @@ class Poll:
             if isinstance(error, VendorAuthError):
                 ledger.findings.open("vendor-auth", f"vendor {account.name}", error.code)
 
-        self._place.store.transact(written)
+        self._place.store.transact(written, step="poll.postpone")
         self._counts.add("polls_postponed")
         self._counts.cause(error.exit_code)
         log.warning(events.POLL_POSTPONED, vendor=account.name, code=error.code)

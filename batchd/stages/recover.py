@@ -13,6 +13,7 @@ from batchd.core.model import Batch, Lease, Listing, VendorBatch
 from batchd.core.reconcile import matches
 from batchd.core.states import BatchState
 from batchd.errors import VendorError, VendorNotFoundError, VendorRefusedError
+from batchd.failpoints import step
 from batchd.leasing import Leasing
 from batchd.ports import EVERYTHING, Account, Counts, Ledger, Scope, Workplace
 
@@ -74,7 +75,7 @@ class Recover:
                 ledger.findings.close("account-moved", f"vendor {name}")
             return len(moved)
 
-        self._counts.add("accounts_moved", self._place.store.transact(written))
+        self._counts.add("accounts_moved", self._place.store.transact(written, step="recover.accounts"))
 
     def _reaches(self, name: str, fingerprint: str) -> bool:
         account = self._place.accounts.get(name)
@@ -89,25 +90,31 @@ class Recover:
             # A server that lists nothing can't be asked, and waiting would not help.
             self._counts.cause(error.exit_code)
         except VendorError as error:
-            self._place.store.transact(lambda ledger: ledger.findings.open("list-unread", subject))
+            self._place.store.transact(
+                lambda ledger: ledger.findings.open("list-unread", subject), step="recover.unread"
+            )
             self._counts.add("lists_unread")
             self._counts.cause(error.exit_code)
             return
-        self._place.store.transact(lambda ledger: ledger.findings.close("list-unread", subject))
+        self._place.store.transact(lambda ledger: ledger.findings.close("list-unread", subject), step="recover.read")
 
     def _settle_or_wait(self, account: Account, batch: Batch, lease: Lease) -> None:
         try:
             self._settle(batch, account, lease)
         except VendorError as error:
             self._place.store.transact(
-                lambda ledger: ledger.batches.wait(batch, self._place.check_interval), lease=lease
+                lambda ledger: ledger.batches.wait(batch, self._place.check_interval),
+                lease=lease,
+                step="recover.wait",
             )
             self._counts.cause(error.exit_code)
 
     def _settle(self, batch: Batch, account: Account, lease: Lease) -> None:
         if batch.vendor_batch_id:
             # Its id was learned by a process that had lost the lease.
-            self._adopt(batch, lease, account.vendor.retrieve_batch(batch.vendor_batch_id))
+            with step("recover.look"):
+                known = account.vendor.retrieve_batch(batch.vendor_batch_id)
+            self._adopt(batch, lease, known)
             return
         listing = self._listing(batch, account)
         found = matches(batch, listing.batches)
@@ -121,7 +128,8 @@ class Recover:
         if not account.lists:
             return Listing((), complete=False)
         since = (batch.intent_at or batch.created_at) - _SKEW
-        return account.vendor.list_batches(int(since.timestamp()))
+        with step("recover.look"):
+            return account.vendor.list_batches(int(since.timestamp()))
 
     def _adopt(self, batch: Batch, lease: Lease, found: VendorBatch) -> None:
         def written(ledger: Ledger) -> None:
@@ -137,16 +145,20 @@ class Recover:
             )
             ledger.findings.close("unknown-submit", f"batch {batch.id}")
 
-        self._place.store.transact(written, lease=lease)
+        self._place.store.transact(written, lease=lease, step="recover.adopt")
         self._counts.add("submits_settled")
         log.info(events.RECOVER_ADOPTED, task=batch.task, batch=batch.id, vendor_batch=found.id)
 
     def _cancel_extras(self, batch: Batch, account: Account, extras: list[VendorBatch]) -> None:
         for extra in extras:
-            account.vendor.cancel_batch(extra.id)
+            with step("recover.cancel_extra"):
+                account.vendor.cancel_batch(extra.id)
         if extras:
             detail = f"{len(extras)} cancelled"
-            self._place.store.transact(lambda ledger: ledger.findings.open("extra-batch", f"batch {batch.id}", detail))
+            self._place.store.transact(
+                lambda ledger: ledger.findings.open("extra-batch", f"batch {batch.id}", detail),
+                step="recover.report_extras",
+            )
 
     def _absent(self, batch: Batch, account: Account, lease: Lease, listing: Listing) -> None:
         """Not listed. That counts only if the listing is complete and shows another batch that we know."""
@@ -169,18 +181,20 @@ class Recover:
             self._counts.add("batches_held")
             return False
 
-        if self._place.store.transact(written, lease=lease):
+        if self._place.store.transact(written, lease=lease, step="recover.absent"):
             self._fence(batch, account, lease)
 
     def _fence(self, batch: Batch, account: Account, lease: Lease) -> None:
         """Deletes the input file first, so that a late create can only fail; then the batch is sent anew."""
         file_id = batch.vendor_file_id or ""
-        account.vendor.delete_file(file_id)
+        with step("recover.delete_file"):
+            account.vendor.delete_file(file_id)
         self._place.store.transact(
             lambda ledger: ledger.batches.move(
                 batch, BatchState.BUILT, "not created; its input file is deleted", fenced_file_id=file_id
             ),
             lease=lease,
+            step="recover.fence",
         )
         self._counts.add("submits_settled")
         log.warning(events.RECOVER_FENCED, task=batch.task, batch=batch.id)
@@ -198,10 +212,15 @@ class Recover:
     def _cancel_late(self, account: Account, batch_id: int, file_id: str) -> None:
         batch = self._place.store.read(lambda ledger: ledger.batches.get(batch_id))
         since = int((batch.created_at - _SKEW).timestamp())
-        for late in account.vendor.list_batches(since).batches:
+        with step("recover.watch"):
+            listing = account.vendor.list_batches(since)
+        for late in listing.batches:
             if late.input_file_id == file_id and late.status.lower() in _RUNNING:
-                account.vendor.cancel_batch(late.id)
-                self._place.store.transact(lambda ledger: ledger.findings.open("late-batch", f"batch {batch_id}"))
+                with step("recover.cancel_late"):
+                    account.vendor.cancel_batch(late.id)
+                self._place.store.transact(
+                    lambda ledger: ledger.findings.open("late-batch", f"batch {batch_id}"), step="recover.report_late"
+                )
 
     def _look_for_strangers(self, account: Account) -> None:
         """Batches that bear our installation's id and are not in the ledger: a backup was restored."""
@@ -210,8 +229,11 @@ class Recover:
         # What a restored backup has forgotten is newer than the newest batch it remembers.
         newest = self._place.store.read(lambda ledger: ledger.batches.newest_at(account.name) or ledger.installed_at())
         since = newest - _SKEW
-        listing = account.vendor.list_batches(int(since.timestamp()))
-        strangers = self._place.store.transact(lambda ledger: self._compare(ledger, account, listing))
+        with step("recover.list"):
+            listing = account.vendor.list_batches(int(since.timestamp()))
+        strangers = self._place.store.transact(
+            lambda ledger: self._compare(ledger, account, listing), step="recover.strangers"
+        )
         self._counts.add("strangers", strangers)
         if strangers:
             log.error(events.RECOVER_STRANGER_FOUND, vendor=account.name, batches=strangers)

@@ -26,6 +26,7 @@ from batchd.errors import (
     VendorUnclearError,
     VendorUnreachableError,
 )
+from batchd.failpoints import step
 from batchd.leasing import Leasing
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
 from batchd.settling import EarlyEnd, give_up
@@ -83,13 +84,15 @@ class Submit:
                 absences=0,
             ),
             lease=lease,
+            step="submit.intent",
         )
         self._create(batch, account, lease, definition)
 
     def _upload(self, batch: Batch, account: Account, lease: Lease) -> str | None:
         path = self._place.spool.input_path(batch.uid)
         try:
-            return account.vendor.upload(path, f"batchd-{batch.uid}-{batch.attempt + 1}.jsonl")
+            with step("submit.upload"):
+                return account.vendor.upload(path, f"batchd-{batch.uid}-{batch.attempt + 1}.jsonl")
         except VendorError as error:
             # An upload costs nothing: whatever became of it, the next try uploads anew.
             self._after_refusal(batch, account, lease, error, back=False)
@@ -98,7 +101,8 @@ class Submit:
     def _create(self, batch: Batch, account: Account, lease: Lease, definition: TaskDefinition) -> None:
         metadata = self._metadata(batch, definition)
         try:
-            created = account.vendor.create_batch(batch.vendor_file_id or "", definition.endpoint, metadata)
+            with step("submit.create"):
+                created = account.vendor.create_batch(batch.vendor_file_id or "", definition.endpoint, metadata)
         except VendorUnreachableError as error:
             self._after_refusal(batch, account, lease, error, back=True)
         except VendorUnclearError as error:
@@ -127,10 +131,12 @@ class Submit:
             ledger.findings.close("vendor-auth", f"vendor {account.name}")
 
         try:
-            self._place.store.transact(recorded, lease=lease)
+            self._place.store.transact(recorded, lease=lease, step="submit.record")
         except LeaseLostError:
             # The id is a fact, not a decision: it is written down whoever works on the batch now.
-            self._place.store.transact(lambda ledger: self._record_late(ledger, batch, created))
+            self._place.store.transact(
+                lambda ledger: self._record_late(ledger, batch, created), step="submit.record_late"
+            )
             raise
         self._counts.add("batches_submitted")
         self._counts.add("rows_submitted", batch.requests)
@@ -155,6 +161,7 @@ class Submit:
         self._place.store.transact(
             lambda ledger: ledger.batches.note(batch, error_code=error.code, error_text="the create was not answered"),
             lease=lease,
+            step="submit.unknown",
         )
         self._counts.add("submits_unknown")
         self._counts.cause(error.exit_code)
@@ -173,7 +180,7 @@ class Submit:
                 ledger.batches.note(here, attempt=attempt)
             self._call_a_person(ledger, here, account, error, attempt)
 
-        self._place.store.transact(written, lease=lease)
+        self._place.store.transact(written, lease=lease, step="submit.refusal")
         self._counts.add("batches_postponed")
         self._counts.cause(error.exit_code)
         log.warning(events.SUBMIT_POSTPONED, task=batch.task, batch=batch.id, code=error.code)
@@ -196,7 +203,7 @@ class Submit:
             give_up(ledger, batch, end, chunk=self._place.chunk)
             ledger.findings.open("input-lost", f"batch {batch.id}")
 
-        self._place.store.transact(written, lease=lease)
+        self._place.store.transact(written, lease=lease, step="submit.lost_input")
         self._counts.add("batches_abandoned")
         log.error(events.SUBMIT_INPUT_LOST, task=batch.task, batch=batch.id)
 

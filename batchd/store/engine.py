@@ -8,6 +8,7 @@ import tenacity
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
+from batchd import failpoints
 from batchd.core.model import Lease
 from batchd.errors import DatabaseBusyError, DatabaseError, DataRefusedError
 from batchd.ports import Ledger
@@ -52,7 +53,7 @@ class SqlStore:
         self._actor = actor
         self._is_dead = is_dead
 
-    def transact(self, work: Callable[[Ledger], T], *, lease: Lease | None = None) -> T:
+    def transact(self, work: Callable[[Ledger], T], *, lease: Lease | None = None, step: str = "") -> T:
         """Runs ``work`` in one transaction, again as a whole after deadlocks and lost connections.
 
         A COMMIT whose answer was lost is run again too: every ``work`` looks at the ledger before it acts.
@@ -62,7 +63,12 @@ class SqlStore:
             with self._mapped_errors(), self.engine.begin() as connection:
                 if lease is not None:
                     renew(connection, self.dialect, lease)
-                return work(self._ledger(connection))
+                done = work(self._ledger(connection))
+                if step:
+                    failpoints.before(step)
+            if step:
+                failpoints.after(step)
+            return done
 
         return self._repeated(once)
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from batchd import failpoints
 from batchd.errors import DatabaseError, LedgerVersionError
 from batchd.store import tables
 from batchd.store.dialects.base import LedgerDialect
@@ -116,6 +117,8 @@ def _run(engine: Engine, dialect: LedgerDialect, url: URL, script: Script) -> No
                     created_at=dialect.now(),
                 )
             )
+        failpoints.before("migrate.script")
+    failpoints.after("migrate.script")
 
 
 def split_statements(text: str) -> list[str]:

@@ -383,12 +383,12 @@ def meanwhile(bench: Bench, monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
     transact = store.transact
     done: list[str] = []
 
-    def interrupted(work: Any, *, lease: Any = None) -> Any:
+    def interrupted(work: Any, **options: Any) -> Any:
         files = list((bench.folder / "spool").glob("*.input.jsonl"))
         if files and not done:
             done.append(sql)
             bench.execute(sql)
-        return transact(work, lease=lease)
+        return transact(work, **options)
 
     monkeypatch.setattr(store, "transact", interrupted)
 

@@ -49,12 +49,12 @@ def test_a_busy_database_is_not_blamed_on_the_batch(two_sent: Bench, monkeypatch
     transact = two_sent.place.store.transact
     writes: list[int] = []
 
-    def busy_once(work: object, *, lease: object = None) -> object:
+    def busy_once(work: object, **options: object) -> object:
         # The first write under a lease in apply: the first batch's chunk.
-        if lease is not None and not writes:
+        if options.get("lease") is not None and not writes:
             writes.append(1)
             raise DatabaseBusyError("busy")
-        return transact(work, lease=lease)  # type: ignore[arg-type]
+        return transact(work, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(two_sent.place.store, "transact", busy_once)
     counts = two_sent.run(CHECKING[3])
