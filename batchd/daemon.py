@@ -7,6 +7,7 @@ processes are kept apart by leases. Signals finish the unit of work in hand.
 import datetime as dt
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -26,10 +27,13 @@ from batchd.ports import EVERYTHING, Counts, Ledger, Orders, Scope, Workplace
 log = structlog.get_logger("batchd")
 
 _SHORTEST_PAUSE = 0.2
+# How often the clock is compared, and what is no drift any more, in seconds.
+_CLOCK_LOOK = 2.0
+_CLOCK_JUMP = 1.0
 # So many passes in a row without a move, with work that is due, are a standstill.
 _STANDSTILL = 3
 # Counts that tell of something in the way, and not of work.
-_STANDING = frozenset({"tasks_blocked", "tasks_capped", "accounts_moved", "lists_unread"})
+_STANDING = frozenset({"tasks_blocked", "tasks_capped", "tasks_without_room", "accounts_moved", "lists_unread"})
 
 
 class Stop:
@@ -55,9 +59,12 @@ class Stop:
         return self._asked.wait(seconds)
 
     def on_signals(self) -> None:
-        """SIGTERM and SIGINT ask for a stop; a second SIGINT interrupts at once, which a restart mends."""
+        """SIGTERM, SIGINT and SIGHUP ask for a stop; a second SIGINT interrupts at once, which a restart mends."""
         signal.signal(signal.SIGTERM, self._signalled)
         signal.signal(signal.SIGINT, self._signalled)
+        # A terminal that is closed ends a run as Ctrl-C does, but not one that was started with nohup.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._signalled)
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.asked():
@@ -126,13 +133,24 @@ class Daemon:
         scheduler = self._scheduler()
         scheduler.start()
         try:
-            self._stop.wait()
+            self._wait_for_the_end(scheduler)
         finally:
             scheduler.shutdown(wait=True)
         log.info(events.DAEMON_STOPPED, **self._total.numbers)
         if self._failure is not None:
             raise self._failure
         return self._total
+
+    def _wait_for_the_end(self, scheduler: BackgroundScheduler) -> None:
+        """Until then the clock is minded: set back an hour, it would leave the scheduler waiting for that hour."""
+        ahead = _wall_ahead()
+        while not self._stop.wait(_CLOCK_LOOK):
+            jump = _wall_ahead() - ahead
+            if abs(jump) > _CLOCK_JUMP:
+                ahead += jump
+                log.warning(events.DAEMON_CLOCK_JUMPED, seconds=round(jump))
+                for job in scheduler.get_jobs():
+                    scheduler.modify_job(job.id, next_run_time=_next_after_jump(job.trigger))
 
     def _scheduler(self) -> BackgroundScheduler:
         scheduler = BackgroundScheduler(
@@ -170,7 +188,7 @@ class Daemon:
 
     def _claim_pass(self, task: str) -> None:
         counts = self._pass(SENDING, Scope(task=task), Orders())
-        if counts["tasks_capped"]:
+        if counts["tasks_capped"] or counts["tasks_without_room"]:
             self._capped.add(task)
 
     def _work_pass(self) -> None:
@@ -185,7 +203,7 @@ class Daemon:
         self._guarded(self._bounded_work)
 
     def _bounded_work(self) -> None:
-        done = Counts()
+        done, was_due = Counts(), self._is_due()
         if self._claims_due:
             left = None if self._bounds.batches is None else self._bounds.batches - self._total["batches_built"]
             done.merge(self._pass(SENDING, self._scope, Orders(eager=True, batches=left)))
@@ -195,14 +213,17 @@ class Daemon:
             self._stop.ask()
             return
         retry = self._place.store.read(self._next_retry)
-        self._claims_due = bool(done["batches_closed"]) or (retry is not None and retry <= 0)
-        self._standstill = 0 if _has_moved(done) else self._standstill + 1
+        # What was not claimed for want of the vendor's list, or of the lease, is still due.
+        put_off = self._is_first or done["tasks_claimed_elsewhere"] > 0
+        self._claims_due = bool(done["batches_closed"]) or _is_now(retry) or put_off
+        # A batch that is not due yet is no standstill, though nothing moves.
+        self._standstill = self._standstill + 1 if was_due and not _has_moved(done) else 0
         if self._is_over(retry):
             self._stop.ask()
 
     def _is_over(self, retry: float | None) -> bool:
         batches = self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope))
-        if self._standstill >= _STANDSTILL and all(wait is None or wait <= 0 for wait in (batches, retry)):
+        if self._standstill >= _STANDSTILL:
             # Something is due and stays undone, as with a paused task: it waits for a person, not for this run.
             return True
         if batches is not None:
@@ -213,6 +234,11 @@ class Daemon:
             return False
         # A retry that is near is part of the work; one that is hours away is the next run's.
         return retry is None or retry > self._place.sweep_interval
+
+    def _is_due(self) -> bool:
+        """True where a pass made now has something to do."""
+        batches = self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope))
+        return self._claims_due or _is_now(batches) or _is_now(self._place.store.read(self._next_retry))
 
     def _next_retry(self, ledger: Ledger) -> float | None:
         tasks = [ledger.tasks.find(name) for name in self._schedules]
@@ -227,6 +253,10 @@ class Daemon:
         if counts:
             self._report(counts)
         return counts
+
+
+def _is_now(wait: float | None) -> bool:
+    return wait is not None and wait <= 0
 
 
 def _has_moved(done: Counts) -> bool:
@@ -245,6 +275,18 @@ def trigger_of(schedule: Schedule) -> BaseTrigger:
             f"cron {schedule.cron!r} is not a cron line of five fields: {error}",
             next_command='write it like "0 2 * * *": minute, hour, day, month, weekday, in UTC',
         ) from error
+
+
+def _next_after_jump(trigger: BaseTrigger) -> dt.datetime | None:
+    if isinstance(trigger, CronTrigger):
+        found: dt.datetime | None = trigger.get_next_fire_time(None, _now())
+        return found
+    return _now()
+
+
+def _wall_ahead() -> float:
+    """Seconds that the wall clock is ahead of the one that nobody can set."""
+    return time.time() - time.monotonic()
 
 
 def _now() -> dt.datetime:

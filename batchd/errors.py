@@ -11,12 +11,13 @@ BatchdError
 │   ├── VendorUnclearError 12  nobody knows whether the call took effect
 │   │   └── VendorUnreachableError  no connection: the call never left this machine
 │   ├── VendorBusyError    12  refused for now; nothing was done; may be asked again
-│   ├── VendorBillingError     refused for lack of money; nothing was done; asks for a person
+│   ├── VendorBillingError  3  refused for lack of money; nothing was done; asks for a person
 │   ├── VendorNotFoundError    the vendor does not know this id
 │   └── VendorRefusedError     refused for good; nothing was done
 ├── LeaseLostError         13  another process holds the lease
 ├── HoldBatchError         20  this batch needs a person; carries the finding to raise
-├── SpoolError             70  the spool folder cannot be read or written
+├── SpoolError              3  the spool folder cannot be read or written; what needs it waits for a person
+│   └── SpoolFullError         there is no room for another file; passes once there is
 └── UsageError              2  the command line asks for something that makes no sense
 
 A message says what, where and why; ``next_command`` says what to do about it.
@@ -74,9 +75,12 @@ class VendorError(BatchdError):
         message: our own sentence.
         code: the vendor's machine-readable code, or ``http_<status>``.
         request_id: the vendor's ``x-request-id``, for its support.
+
+    ``retry_after`` is how many seconds the vendor asks to wait, None where it does not say.
     """
 
     exit_code = 12
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, code: str = "", request_id: str = "", next_command: str = "") -> None:
         super().__init__(message, next_command=next_command)
@@ -116,7 +120,7 @@ class VendorBusyError(VendorError):
 class VendorBillingError(VendorError):
     """The account has no money or has reached its spending limit. Nothing was done."""
 
-    exit_code = 20
+    exit_code = 3
 
 
 class VendorNotFoundError(VendorError):
@@ -153,6 +157,12 @@ class HoldBatchError(BatchdError):
 
 class SpoolError(BatchdError):
     """The spool folder cannot be read or written."""
+
+    exit_code = 3
+
+
+class SpoolFullError(SpoolError):
+    """The disk of the spool, or the quota on it, has no room for this file; nothing of the file was kept."""
 
 
 class UsageError(BatchdError):

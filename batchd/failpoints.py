@@ -16,6 +16,7 @@ Armed by the environment, for drills alone:
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,7 @@ STEPS: dict[str, str] = {
     "collect.record": "sizes and hashes of the result files are committed",
     "collect.short": "a shortfall is written down",
     "collect.refused": "a batch that the vendor refused whole is sent back, split up or held",
-    "collect.postpone": "results that could not be fetched wait",
+    "collect.postpone": "results that could not be fetched, or found no room, wait",
     "spool.fsync": "a finished file is flushed to the disk",
     "spool.rename": "a finished file gets its name",
     "spool.sync_folder": "the folder of a finished file is flushed to the disk",
@@ -66,6 +67,9 @@ STEPS: dict[str, str] = {
     "apply.close": "a batch is closed",
     "apply.fetch_again": "a batch whose result file is lost goes back to be fetched",
     "apply.hold": "a batch that cannot be applied is held",
+    "room.report": "that the spool is full or cannot be used, or no longer is, is written down",
+    "cleanup.remove_files": "the spool files of a batch that ended long ago, or of none, are removed",
+    "cleanup.record": "that a batch's files are removed is committed",
     "recover.accounts": "accounts that changed while batches are open there are reported",
     "recover.list": "the vendor's list is read for batches that the ledger has forgotten",
     "recover.unread": "a list that cannot be read is reported",
@@ -74,14 +78,28 @@ STEPS: dict[str, str] = {
     "recover.look": "the vendor is asked for a batch whose create is unknown",
     "recover.wait": "an unknown create that could not be looked for waits",
     "recover.adopt": "a batch that was found at the vendor is committed",
-    "recover.cancel_extra": "one of several batches for one create is cancelled",
-    "recover.report_extras": "batches that were cancelled are reported",
     "recover.absent": "a look that did not show the batch is committed",
     "recover.delete_file": "the input file of a create that did not happen is deleted",
     "recover.fence": "the batch of a create that did not happen goes back to built",
-    "recover.watch": "the vendor's list is read for late arrivals",
-    "recover.cancel_late": "a late arrival is cancelled",
-    "recover.report_late": "a late arrival is reported",
+    "recover.watch": "the vendor's list is read for extra batches and late arrivals",
+    "recover.take_late": "a late arrival takes the place of a batch that was to be sent anew",
+    "recover.cancel_late": "an extra batch or a late arrival is cancelled",
+    "recover.report_late": "an extra batch or a late arrival is reported",
+    # What people do.
+    "operate.retry": "rows that failed or are held are made due again",
+    "operate.pause": "a task is paused",
+    "operate.resume": "a task goes on",
+    "operate.cancel": "a batch that was not sent is cancelled",
+    "operate.cancel_batch": "the vendor is asked to cancel a batch",
+    "operate.cancel_asked": "that the vendor was asked to cancel is committed",
+    "operate.give_up": "a held batch is given up",
+    "operate.resolve": "a held batch goes on",
+    "operate.mark_seen": "findings that only report are marked as seen",
+    "operate.adopt": "the vendor's batch that a person named is committed",
+    "operate.delete_file": "the input file of a create that a person denies is deleted",
+    "operate.send_again": "the batch of a create that a person denies goes back to built",
+    "reapply.version": "the definition that kept answers are written with is written down",
+    "reapply.chunk": "rows, outcomes, gates and before-images of kept answers are committed",
 }
 
 
@@ -111,7 +129,15 @@ class _Armed:
                 log.write(f"{name}\n")
         self.passed += name == self.point
         if name == self.point and self.passed == self.passing:
-            os.kill(os.getpid(), self.signal)
+            _strike(self.signal)
+
+
+def _strike(number: signal.Signals) -> None:
+    if number == signal.SIGSTOP:
+        # To this thread: sent to the process, it would reach another one first, and this one would run on a little.
+        signal.pthread_kill(threading.get_ident(), number)
+    else:
+        os.kill(os.getpid(), number)
 
 
 def before(step: str) -> None:

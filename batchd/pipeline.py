@@ -7,6 +7,7 @@
     poll      submitted  → ended             asks the vendor
     collect   ended      → collected         brings the result files to disk, complete
     apply     collected  → closed, failed    writes answers to rows, each at most once
+    cleanup   (ended)    → (no files)        removes spool files some days after a batch's end
 
 The states and moves themselves are data in ``core/states.py``; what becomes of a request is in ``core/outcomes.py``.
 """
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from batchd.ports import Counts, Orders, Scope, Stage, Workplace
 from batchd.stages.apply import Apply
 from batchd.stages.claim import Claim
+from batchd.stages.cleanup import Cleanup
 from batchd.stages.collect import Collect
 from batchd.stages.poll import Poll
 from batchd.stages.recover import Recover
@@ -48,9 +50,13 @@ def _apply(place: Workplace, scope: Scope, _: Orders) -> Stage:
     return Apply(place, scope)
 
 
-BATCH_LANE: tuple[StageMaker, ...] = (_recover, _claim, _submit, _poll, _collect, _apply)
+def _cleanup(place: Workplace, scope: Scope, _: Orders) -> Stage:
+    return Cleanup(place, scope)
+
+
+BATCH_LANE: tuple[StageMaker, ...] = (_recover, _claim, _submit, _poll, _collect, _apply, _cleanup)
 SENDING: tuple[StageMaker, ...] = (_recover, _claim, _submit)
-WORKING: tuple[StageMaker, ...] = (_recover, _submit, _poll, _collect, _apply)
+WORKING: tuple[StageMaker, ...] = (_recover, _submit, _poll, _collect, _apply, _cleanup)
 CHECKING: tuple[StageMaker, ...] = (_recover, _poll, _collect, _apply)
 
 

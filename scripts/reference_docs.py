@@ -29,6 +29,8 @@ REFERENCE = ROOT / "docs" / "reference"
 
 FOLDERS = (
     "stages",
+    "operations",
+    "inspection",
     "core",
     "ports",
     "store",

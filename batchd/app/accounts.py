@@ -21,14 +21,12 @@ def connect_named(config: Config, stack: contextlib.ExitStack, names: Collection
 
 def _account(config: Config, name: str, vendor: VendorConfig, stack: contextlib.ExitStack) -> Account:
     connection = _connection(config, name, vendor, stack)
-    # A sandbox's port changes with each start; what names it for good is its state file.
-    url = str(vendor.state) if isinstance(vendor, SandboxVendorConfig) else connection.base_url
     client = connect(vendor.kind, connection)
     stack.callback(client.close)
     return Account(
         name=name,
         vendor=client,
-        fingerprint=account_fingerprint(vendor.kind, url, connection.project),
+        fingerprint=fingerprint_of(vendor),
         max_requests=vendor.max_requests,
         max_bytes=vendor.max_bytes,
         upload_seconds=vendor.timeout,
@@ -37,6 +35,14 @@ def _account(config: Config, name: str, vendor: VendorConfig, stack: contextlib.
         submit_grace=vendor.submit_grace,
         lists=vendor.listing,
     )
+
+
+def fingerprint_of(vendor: VendorConfig) -> str:
+    """What must not move while batches are open there."""
+    if isinstance(vendor, SandboxVendorConfig):
+        # A sandbox's port changes with each start; what names it for good is its state file.
+        return account_fingerprint(vendor.kind, str(vendor.state), None)
+    return account_fingerprint(vendor.kind, vendor.base_url or OPENAI_URL, vendor.project)
 
 
 def _connection(config: Config, name: str, vendor: VendorConfig, stack: contextlib.ExitStack) -> Connection:

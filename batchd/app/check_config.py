@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from batchd.app.check_ledger import moved_accounts, moved_task
 from batchd.app.resolve import resolve_task, task_problems
 from batchd.app.workplace import database_of, prices_of
 from batchd.config import Config, ConfigProblemsError, mask_url
@@ -105,6 +106,8 @@ def _ledger(config: Config, database: Database) -> Iterator[Remark]:
         yield _problem("ledger", error)
     else:
         yield Remark("ok", "ledger", f"version {version}, as this batchd needs it")
+        for name, sentence in moved_accounts(config, database):
+            yield _moved(f"vendor {name}", sentence)
 
 
 def _check_task(config: Config, database: Database, name: str, report: Report) -> None:
@@ -114,10 +117,22 @@ def _check_task(config: Config, database: Database, name: str, report: Report) -
         report.remarks += [_problem(subject, error) for error in trouble]
         if not trouble:
             definition = resolve_task(config, database, name).definition
+            _look_at_ledger(config, database, definition, report)
             _look_at_rows(config, database, definition, report)
             report.remarks += _price(config, definition)
     except BatchdError as error:
         report.remarks.append(_problem(subject, error))
+
+
+def _look_at_ledger(config: Config, database: Database, definition: TaskDefinition, report: Report) -> None:
+    """Without a ledger of the right version nothing is in work that could be told of."""
+    if any(remark.subject == "ledger" and remark.level == "ok" for remark in report.remarks):
+        moved = moved_task(config, database, definition)
+        report.remarks += [_moved(f"task {definition.name}", moved)] if moved else []
+
+
+def _moved(subject: str, sentence: str) -> Remark:
+    return Remark("problem", subject, sentence, "batchd status", ConfigError.exit_code)
 
 
 def _schedule_problems(config: Config, name: str) -> Iterator[ConfigError]:

@@ -71,7 +71,7 @@ def workplace(
     """A workplace from its parts."""
     return Workplace(
         store=store,
-        spool=FolderSpool(config.daemon.spool),
+        spool=FolderSpool(config.daemon.spool, store.read(lambda ledger: ledger.installation_id())),
         accounts=accounts,
         tasks=tasks,
         prices=prices_of(config),
@@ -82,6 +82,8 @@ def workplace(
         check_interval=config.daemon.check_interval,
         sweep_interval=config.daemon.sweep_interval,
         chunk=config.daemon.apply_rows,
+        spool_reserve=config.daemon.spool_reserve,
+        keep_files=config.daemon.keep_files,
         configured=frozenset(config.tasks),
     )
 

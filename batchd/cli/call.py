@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,14 +82,21 @@ def _code_of(call: Call, command: Callable[[Call], int]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         complain("interrupted")
+        if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+            # The interpreter would wait for a worker that may wait for the vendor; the next start mends what it had.
+            os._exit(exit_codes.INTERRUPTED)
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; nothing more can be said to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        tell_nobody()
         return exit_codes.DONE
     except Exception as error:  # noqa: BLE001 - the last border
         report(_internal(error), as_json=call.as_json)
         return exit_codes.INTERNAL
+
+
+def tell_nobody() -> None:
+    """Whoever read our output has seen enough; nothing more can be said to them."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def report(error: BatchdError, *, as_json: bool) -> None:

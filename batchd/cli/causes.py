@@ -22,12 +22,13 @@ _WORDS = {
     exit_codes.HELD: ("a batch is held and waits for a person", "batchd status"),
     exit_codes.ROWS_LEFT: ("rows were set aside and wait for a person", "batchd failures"),
 }
+_STOPPED = ("nothing is claimed until a person has looked at what was found", "batchd status")
 
 
-def explain(causes: Iterable[int], vendors: Collection[str]) -> None:
-    """Prints each cause on stderr."""
+def explain(causes: Iterable[int], vendors: Collection[str], *, stopped: bool = False) -> None:
+    """Prints each cause on stderr; ``stopped`` says that a finding keeps rows from being claimed."""
     named = "vendor " + " or ".join(sorted(vendors)) if vendors else "the vendor"
     for cause in sorted(set(causes) & set(_WORDS)):
-        sentence, next_command = _WORDS[cause]
+        sentence, next_command = _STOPPED if stopped and cause == exit_codes.ROWS_LEFT else _WORDS[cause]
         complain(f"error: {sentence.format(vendors=named)}")
         complain(f"next: {next_command}")

@@ -1,10 +1,11 @@
 """``batchd db``: the ledger's tables, and which installation they belong to."""
 
+from batchd.app.owner import this_owner
 from batchd.app.workplace import database_of
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
 from batchd.cli.lines import say
-from batchd.cli.out import print_json
+from batchd.cli.out import plural, print_json
 from batchd.config import Config, mask_url
 from batchd.errors import UsageError
 from batchd.store import installation, migrate
@@ -50,11 +51,29 @@ def adopt(call: Call, *, moved: bool, copied: bool) -> int:
         )
     database = database_of(call.config())
     migrate.check_version(database.engine, database.dialect)
-    installation.adopt(database.engine, database.dialect, database.url, copied=copied)
     place = database.dialect.binding(database.url)
+    copy = None
+    if copied:
+        copy = installation.adopt_copied(database.engine, database.dialect, database.url, actor=this_owner())
+    else:
+        installation.adopt_moved(database.engine, database.dialect, database.url)
     database.engine.dispose()
     if call.as_json:
-        print_json({"bound_to": place, "new_installation": copied})
+        given_up = {"batches_given_up": copy.batches if copy else 0, "tasks_paused": copy.tasks if copy else ()}
+        print_json({"bound_to": place, "new_installation": copied} | given_up)
         return exit_codes.DONE
     say(f"The ledger belongs to {place} now" + (", as an installation of its own." if copied else "."))
+    if copy is not None:
+        _say_copied(copy)
     return exit_codes.DONE
+
+
+def _say_copied(copy: installation.Copied) -> None:
+    if copy.batches:
+        say(
+            f"{plural(copy.batches, 'open batch', 'open batches')} of the original ended here and went on there: "
+            f"{plural(copy.rows, 'row')} are due again."
+        )
+    if copy.tasks:
+        say("Every task is paused: rows that are pending in both databases would be paid for in both.")
+        say(f"Next: batchd resume {copy.tasks[0]}" + (", and so on for each task" if len(copy.tasks) > 1 else ""))

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TextIO
 
 _COMMAND = re.compile(
-    r"(?<![\w./-])batchd (submit|check|run|status|batches|show|failures|retry|pause|resume|cancel|resolve"
-    r"|init|check-config|config-schema|sandbox|demo|db)\b"
+    r"(?<![\w./-])batchd (submit|check|run|status|batches|show|failures|verify|retry|reapply|pause|resume|cancel"
+    r"|resolve|init|check-config|config-schema|sandbox|demo|db)\b"
 )
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from batchd.cli import exit_codes
-from batchd.cli.call import Call
+from batchd.cli.call import Call, tell_nobody
 from batchd.cli.causes import explain
 from batchd.cli.lines import say
 from batchd.cli.out import dollars, plural, print_json
 from batchd.cli.place import Desk, opened_ledger, opened_workplace
 from batchd.cli.progress import TerminalProgress
 from batchd.cli.sending import with_batch_size
+from batchd.cli.stops import claiming_stops
 from batchd.config import Config, parse_duration
 from batchd.daemon import Bounds, Daemon, Plan, Schedule, Stop
 from batchd.errors import UsageError
@@ -40,14 +41,15 @@ def run(call: Call, options: RunOptions) -> int:
         before = _failures(desk, call)
         if call.is_watched:
             progress.whole(*_whole(ask(desk.database, lambda connection: task_facts(connection, call.task))))
-        total = Daemon(place, plan, stop, _reporter(call, desk, progress)).run()
+        total = Daemon(place, plan, stop, _unbroken(_reporter(call, desk, progress))).run()
         tasks = ask(desk.database, lambda connection: task_facts(connection, call.task))
         left = _failures(desk, call) - before
-    causes = _causes(total, tasks, left)
+        stopped = bool(claiming_stops(desk, place.tasks.values())) or total["accounts_moved"] > 0
+    causes = _causes(total, tasks, left=left, stopped=stopped)
     code = exit_codes.DONE if stop.signalled else exit_codes.exit_code(causes)
-    _say_end(call, total, tasks, code)
+    _unbroken(lambda counts: _say_end(call, counts, tasks, code))(total)
     if code:
-        explain(causes, {task.definition.vendor for task in place.tasks.values()})
+        explain(causes, {task.definition.vendor for task in place.tasks.values()}, stopped=stopped and left <= 0)
     return code
 
 
@@ -72,16 +74,29 @@ def _failures(desk: Desk, call: Call) -> int:
     return sum(task["rows"]["failed"] + task["rows"]["held"] + task["rows"]["done"] for task in tasks)
 
 
-def _causes(total: Counts, tasks: list[dict[str, Any]], left: int) -> set[int]:
-    causes = set(total.causes)
+def _causes(total: Counts, tasks: list[dict[str, Any]], *, left: int, stopped: bool) -> set[int]:
+    # Whether a batch is held is seen in the ledger: what the vendor did not know at one look may be got over by now.
+    causes = total.causes - {exit_codes.HELD}
     if not total["tasks_blocked"] and not any(task["open_batches"] for task in tasks):
-        # A vendor that was out of reach, a lease of another process: got over, since nothing is left open.
-        causes -= {exit_codes.VENDOR_UNREACHABLE, exit_codes.LEASE}
+        # A vendor out of reach, a lease of another process, a full disk: got over, since nothing is left open.
+        causes -= {exit_codes.VENDOR_UNREACHABLE, exit_codes.LEASE, exit_codes.ROWS_LEFT}
     if any(task["held_batches"] for task in tasks):
         causes.add(exit_codes.HELD)
-    if left > 0:
+    if left > 0 or stopped:
         causes.add(exit_codes.ROWS_LEFT)
     return causes
+
+
+def _unbroken(tell: Callable[[Counts], None]) -> Callable[[Counts], None]:
+    """The same, without an end of the run where whoever read it has gone: the rows matter more than the report."""
+
+    def told(counts: Counts) -> None:
+        try:
+            tell(counts)
+        except BrokenPipeError:
+            tell_nobody()
+
+    return told
 
 
 def _reporter(call: Call, desk: Desk, progress: TerminalProgress) -> Callable[[Counts], None]:

@@ -11,6 +11,7 @@ from batchd.cli.causes import explain
 from batchd.cli.lines import complain, say
 from batchd.cli.out import plural, print_json, say_table
 from batchd.cli.place import Desk, opened_ledger, opened_workplace
+from batchd.cli.stops import claiming_stops
 from batchd.core.states import BatchState
 from batchd.daemon import Stop
 from batchd.pipeline import SENDING, run_pass
@@ -31,7 +32,7 @@ def submit(call: Call, batch_size: int | None) -> int:
         newest = _newest(desk)
         counts = run_pass(SENDING, place, Scope(task=call.task), Orders(eager=True, first=True))
         batches = _touched(desk, newest, before)
-        notes = [] if stop.asked() else _notes(desk, place, counts, batches)
+        notes = [] if stop.asked() else _notes(desk, place, batches)
         left = sum(task["backlog"] or 0 for task in ask(desk.database, partial(task_facts, only=call.task)))
     causes = _causes(counts, notes)
     code = exit_codes.INTERRUPTED if stop.asked() else exit_codes.exit_code(causes)
@@ -43,7 +44,8 @@ def submit(call: Call, batch_size: int | None) -> int:
     if stop.asked():
         complain("interrupted; nothing is lost")
         complain("next: batchd submit")
-    explain(causes, {task.definition.vendor for task in place.tasks.values()})
+    stopped = not counts["rows_failed"]
+    explain(causes, {task.definition.vendor for task in place.tasks.values()}, stopped=stopped)
     return code
 
 
@@ -85,29 +87,32 @@ def _causes(counts: Counts, notes: Sequence[dict[str, Any]]) -> set[int]:
     causes = set(counts.causes)
     if counts["batches_held"]:
         causes.add(exit_codes.HELD)
-    if counts["rows_failed"] or any(note["needs_person"] for note in notes):
+    if counts["rows_failed"] or counts["tasks_without_room"] or any(note["needs_person"] for note in notes):
         causes.add(exit_codes.ROWS_LEFT)
     return causes
 
 
-def _notes(desk: Desk, place: Workplace, counts: Counts, batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _notes(desk: Desk, place: Workplace, batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Why nothing was built for a task, one sentence each."""
     known = {one["task"]: one for one in ask(desk.database, task_facts)}
     built = {one["task"] for one in batches}
     return [
-        {"task": name} | _why_nothing(desk, task, known.get(name, {}), counts)
+        {"task": name} | _why_nothing(desk, task, known.get(name, {}))
         for name, task in place.tasks.items()
         if name not in built
     ]
 
 
-def _why_nothing(desk: Desk, task: ConfiguredTask, facts: dict[str, Any], counts: Counts) -> dict[str, Any]:
+def _why_nothing(desk: Desk, task: ConfiguredTask, facts: dict[str, Any]) -> dict[str, Any]:
     name, table = task.definition.name, task.definition.full_table
     start = f"Nothing is due in {name}: "
     if facts.get("paused"):
         return _note(f"Task {name} is paused ({facts['pause_reason']}). Next: batchd resume {name}")
-    if counts["tasks_blocked"] and len(counts.numbers) == 1:
-        return _note(f"Nothing was claimed for {name}: it waits for a person. Next: batchd status", needs_person=True)
+    stops = claiming_stops(desk, [task])
+    if stops:
+        kinds = ", ".join(dict.fromkeys(one["kind"] for one in stops))
+        sentence = f"Nothing was claimed for {name}: it waits for a person ({kinds}). Next: batchd status"
+        return _note(sentence, needs_person=True)
     if _is_empty(desk, task):
         return _note(f"{start}table {table} has no rows.")
     gates = {state: number for state, number in facts.get("rows", {}).items() if number}

@@ -16,10 +16,11 @@ from batchd.cli.place import Desk, opened_ledger
 from batchd.config import mask_url
 from batchd.errors import BatchdError
 from batchd.ports import Ledger
-from batchd.store.reading import ask, batch_facts, finding_facts, task_facts
+from batchd.store.reading import ask, batch_facts, finding_facts, task_facts, waiting_facts
 
 _PAUSE = 2.0
 _MOST_BATCHES = 10
+_WAITING_TIMES = ("waits_since", "not_before", "settle_by")
 _CLEAR_SCREEN = "\x1b[H\x1b[2J"
 Facts = dict[str, Any]
 
@@ -68,6 +69,7 @@ def status_document(call: Call, desk: Desk, *, count: bool) -> Facts:
         "database": mask_url(desk.config.database_url()),
         "tasks": tasks,
         "open_batches": batches,
+        "waiting": ask(desk.database, partial(waiting_facts, task=call.task)),
         "findings": findings,
     }
 
@@ -141,8 +143,18 @@ def _say(document: Facts) -> None:
             ],
         )
         say()
+    if document["waiting"]:
+        say_table(
+            ("batch", "task", "waits for", "since", "next look or try", "held at the latest"),
+            [
+                (one["batch"], one["task"], one["waits_for"], *(one[name] for name in _WAITING_TIMES))
+                for one in document["waiting"]
+            ],
+        )
+        say()
     for finding in document["findings"]:
-        say(f"! {finding['kind']} ({finding['subject']}): {finding['meaning']}")
+        detail = f" ({finding['detail']})" if finding["detail"] else ""
+        say(f"! {finding['kind']} ({finding['subject']}): {finding['meaning']}{detail}")
         say(f"  next: {finding['next_command']}")
 
 

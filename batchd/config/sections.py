@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
 
-from batchd.config.durations import Duration
+from batchd.config.durations import Duration, DurationOrZero
 from batchd.config.secret_refs import SecretRef
 from batchd.config.urls import absolute_sqlite_url, has_password
-from batchd.config.values import FilePath, Name, Table, written
+from batchd.config.values import CountOrZero, FilePath, Name, Table, written
 
 
 def _literal_url(url: str, info: ValidationInfo) -> str:
@@ -52,6 +52,8 @@ class DaemonConfig(Table):
     lease: Duration = written("5m", "How long a process may be silent before another takes over its work.")
     apply_rows: Annotated[int, Field(ge=1, le=100_000)] = written(1000, "Rows that are written in one transaction.")
     spool: FilePath = written("spool", "Folder of request and result files, relative to the config's folder.")
+    spool_reserve: CountOrZero = written(100_000_000, "Bytes that batch files leave free on the spool's disk.")
+    keep_files: DurationOrZero = written("7d", "How long the files of a batch are kept after it has ended.")
 
 
 Price = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]

@@ -17,10 +17,12 @@ KINDS: dict[str, FindingKind] = {
         "batchd resolve {id}",
     ),
     "extra-batch": FindingKind(
-        "the vendor holds more than one batch for one submit; the others were cancelled", "batchd show {id}"
+        "the vendor holds more than one batch for one submit; the others are cancelled, what ran of them is paid for",
+        "batchd show {id}",
     ),
     "late-batch": FindingKind(
-        "a batch that was given up appeared at the vendor after all and was cancelled", "batchd show {id}"
+        "a batch that was given up appeared at the vendor after all; it is cancelled, and what ran of it is paid for",
+        "batchd show {id}",
     ),
     "stranger": FindingKind(
         "the vendor holds a batch of this installation that the ledger has forgotten, as after a restored backup; "
@@ -32,7 +34,11 @@ KINDS: dict[str, FindingKind] = {
         "nothing is claimed or sent there; a vendor without a list needs listing = false",
         "batchd submit",
     ),
-    "batch-vanished": FindingKind("the vendor no longer knows a batch that was submitted", "batchd show {id}"),
+    "batch-vanished": FindingKind(
+        "the vendor no longer knows a batch that was submitted; with the key and project it was sent with it goes on "
+        "by itself; if it is gone for good, its rows are asked, and paid for, again after",
+        "batchd resolve {id} --give-up",
+    ),
     "unknown-status": FindingKind(
         "the vendor reports a status batchd does not know; it stays open", "batchd show {id}"
     ),
@@ -55,7 +61,8 @@ KINDS: dict[str, FindingKind] = {
         "batchd resolve {id}",
     ),
     "apply-failed": FindingKind(
-        "the database refused the write for a reason that is not the rows' own", "batchd check-config"
+        "the database refused the write for a reason that is not the rows' own; once that is mended, it goes on with",
+        "batchd resolve {id}",
     ),
     "pending-not-cleared": FindingKind(
         "rows are still pending after they were written; they are not sent again",
@@ -64,10 +71,11 @@ KINDS: dict[str, FindingKind] = {
     "billing-stop": FindingKind("the vendor's account is out of money; the task is paused", "batchd resume {id}"),
     "vendor-auth": FindingKind("the vendor refuses the key", "batchd check-config"),
     "task-moved": FindingKind(
-        "table or key of a task changed while its rows are in work; claiming is stopped", "batchd status"
+        "table, key or name of a task changed while its rows are in work; claiming is stopped", "batchd check-config"
     ),
     "account-moved": FindingKind(
-        "a vendor account is missing or changed while batches are open there", "batchd check-config"
+        "a vendor account is missing or changed while batches are open there; they wait, and nothing is claimed",
+        "batchd check-config",
     ),
     "unusable-keys": FindingKind(
         "rows have a key that is NULL or of the wrong type; they are passed over", "batchd check-config"
@@ -75,11 +83,24 @@ KINDS: dict[str, FindingKind] = {
     "input-lost": FindingKind(
         "a batch's file was lost or altered before it was sent; its rows are due again", "batchd show {id}"
     ),
+    "spool-full": FindingKind(
+        "the disk of the spool folder has no room; nothing is claimed until there is, open batches go on",
+        "batchd status",
+    ),
+    "spool-unusable": FindingKind(
+        "no file can be written to the spool folder; nothing is claimed until that is mended", "batchd status"
+    ),
 }
 
 
+# While one of these is open about the spool, or about a batch whose results it could not take, nothing is claimed.
+SPOOL_STOPS = ("spool-full", "spool-unusable")
+
 # While one of these is open about a vendor, nothing new is sent there.
 SENDING_STOPS = ("stranger", "list-unread")
+
+# While one of these is open about a task or its vendor, nothing is claimed for the task.
+CLAIMING_STOPS = (*SENDING_STOPS, *SPOOL_STOPS, "account-moved", "task-moved", "billing-stop")
 
 # What a person may mark as seen: it reports, and stops nothing.
 REPORTS = (

@@ -9,6 +9,7 @@ from batchd.core.refusals import Refusal
 from batchd.core.result_index import Place, ResultIndex
 from batchd.core.result_lines import LineReader, ResultLine, read_line
 from batchd.core.verdicts import Verdict
+from batchd.errors import SpoolError
 
 LinesAt = Callable[[Sequence[Place]], Mapping[Place, bytes]]
 
@@ -20,6 +21,11 @@ class Judged:
     seq: int
     verdict: Verdict
     lines: tuple[str, ...] = ()
+
+    @property
+    def is_answer(self) -> bool:
+        """True where it holds values that fit to be written."""
+        return self.verdict.outcome is Outcome.APPLIED
 
     def poisoned(self, sentence: str) -> "Judged":
         """The same request, once the database has refused its values on their own."""
@@ -56,7 +62,11 @@ class FileAnswers:
         self._lines_at = lines_at
 
     def judge(self, seqs: Sequence[int]) -> list[Judged]:
-        """Reads the lines of a chunk together, then judges one after the other."""
+        """Reads the lines of a chunk together, then judges one after the other.
+
+        Raises:
+            SpoolError: a file is not what was indexed.
+        """
         lines = self._lines_at([place for seq in seqs for place in self._places(seq)])
         return [self._judge(seq, [lines[place] for place in self._places(seq)]) for seq in seqs]
 
@@ -72,6 +82,12 @@ class FileAnswers:
     def _judge(self, seq: int, lines: Sequence[bytes]) -> Judged:
         if not lines:
             return _plain(seq, self._absent)
+        if not self._index.is_as_found(seq, lines[0]):
+            # Whoever changed the file, another row's answer could stand here now.
+            raise SpoolError(
+                "a result file was altered while it was applied; nothing of it is taken, and it is fetched again",
+                next_command="leave the spool folder to batchd",
+            )
         verdict = self._reader.verdict(read_line(lines[0]) or ResultLine(None))
         if len(lines) > 1:
             sentence = RULES[Outcome.CONFLICT].meaning

@@ -69,13 +69,13 @@ class Batch:
     output_sha256: str | None
     error_sha256: str | None
     looks: int
-    absences: int
     checks_waived: bool
     error_code: str | None
     created_at: Moment
     intent_at: Moment | None
     submitted_at: Moment | None
     expires_at: Moment | None
+    absent_since: Moment | None
 
     @property
     def was_refused(self) -> bool:
@@ -91,6 +91,15 @@ class Batch:
     def position(self) -> BatchState:
         """Where the batch stands on its way, also while it is held."""
         return self.held_from or self.state
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCreate:
+    """A batch's try whose outcome was unknown: what else it made, or makes late, is looked for."""
+
+    batch_id: int
+    attempt: int
+    file_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +172,30 @@ class Kept:
     kind: Literal["before", "line", "stranger", "vendor_errors"]
     body: str
     part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptResult:
+    """A request whose paid answer was kept and not written; its row waits for a retry or for a person."""
+
+    request: OpenRequest
+    outcome: Outcome
+    gate: GateState
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """A finished request's new outcome, or only a new reason for the one that it ``was``.
+
+    ``version_id`` is the definition that a kept result was written with; None where it was not written.
+    """
+
+    seq: int
+    was: Outcome
+    outcome: Outcome
+    code: str
+    sentence: str
+    version_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

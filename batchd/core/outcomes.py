@@ -127,6 +127,11 @@ RULES: dict[Outcome, Rule] = {
     ),
 }
 
+# Answers that were kept, and that a mended column, constraint or row may take as they are.
+WORTH_REAPPLYING: tuple[Outcome, ...] = (Outcome.POISON, Outcome.INVALID, Outcome.STALE)
+# All that may be tried. Not `conflict`: of two answers batchd chooses none.
+REAPPLICABLE: tuple[Outcome, ...] = (*WORTH_REAPPLYING, Outcome.TRUNCATED, Outcome.REFUSED)
+
 
 class GateState(StrEnum):
     """Why batchd must not claim a row now."""

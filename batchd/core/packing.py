@@ -1,5 +1,6 @@
 """Packs rows into one batch file: by requests, by bytes, a row too large for any file set aside by name."""
 
+import math
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -12,10 +13,14 @@ from batchd.core.rendering import UnrenderableError
 
 @dataclass(frozen=True, slots=True)
 class FileLimits:
-    """What one file may hold: requests, and bytes."""
+    """What one file may hold: requests and bytes by the rules, and bytes by the room there is for it now.
+
+    A row that is larger than ``bytes`` never fits; one that is larger than ``room`` may fit another time.
+    """
 
     requests: int
     bytes: int
+    room: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Packing:
         if len(line) > self.limits.bytes:
             sentence = f"the request has {len(line):,} bytes; a file may have {self.limits.bytes:,}"
             return self._set_aside(row, Outcome.TOO_LARGE, "too_large", sentence)
-        if self.is_full or self.size + len(line) > self.limits.bytes:
+        if self.is_full or self.size + len(line) > min(self.limits.bytes, self.limits.room):
             return Full.FULL
         self.size += len(line)
         self.requests.append(NewRequest(seq, row.key, row.guard, row.guard_value, retried))

@@ -27,6 +27,7 @@ class ResultIndex:
     """What the result files of one batch hold.
 
     Attributes:
+        uid: the batch's uid.
         places: request number → its line; the first one where the same line came again.
         conflicts: request number → the other lines that say something else.
         strangers: lines with an id that is not ours, or with none.
@@ -34,12 +35,19 @@ class ResultIndex:
         broken_end: the last line of a file is cut off.
     """
 
+    uid: str
     places: dict[int, Place] = field(default_factory=dict)
     conflicts: dict[int, list[Place]] = field(default_factory=dict)
     strangers: list[Place] = field(default_factory=list)
     repeats: int = 0
     broken_end: bool = False
     _digests: dict[int, bytes] = field(default_factory=dict)
+
+    def is_as_found(self, seq: int, raw: bytes) -> bool:
+        """True where a line that is read again is still the answer that was found for this request."""
+        line = read_line(raw)
+        named = parse_custom_id(line.custom_id or "") if line is not None else None
+        return line is not None and named == (self.uid, seq) and _digest(raw, line) == self._digests[seq]
 
     @property
     def lines(self) -> int:
@@ -57,7 +65,7 @@ def index_results(
         seqs: the requests of the batch.
         files: for each file its kind and its lines, as (offset, bytes).
     """
-    index = ResultIndex()
+    index = ResultIndex(uid)
     for kind, lines in files:
         raw = b""
         for offset, raw in lines:

@@ -1,6 +1,8 @@
 """What the stages need from the outside, as protocols; the adapters and the fakes implement them."""
 
+from batchd.ports.audit import Audit, Breach, Breaches, Rule
 from batchd.ports.batches import Batches, Tasks
+from batchd.ports.kept import KeptResults
 from batchd.ports.rows import Contents, Findings, Gates, Requests, Rows
 from batchd.ports.scope import EVERYTHING, Counts, Orders, Scope, Stage
 from batchd.ports.spool import InputWriter, Spool
@@ -11,19 +13,24 @@ from batchd.ports.workplace import ConfiguredTask, Prices, Progress, Workplace
 __all__ = [
     "EVERYTHING",
     "Account",
+    "Audit",
     "Batches",
+    "Breach",
+    "Breaches",
     "ConfiguredTask",
     "Contents",
     "Counts",
     "Findings",
     "Gates",
     "InputWriter",
+    "KeptResults",
     "Ledger",
     "Orders",
     "Prices",
     "Progress",
     "Requests",
     "Rows",
+    "Rule",
     "Scope",
     "Spool",
     "Stage",

@@ -1,9 +1,9 @@
 """The ledger's tasks and batches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from batchd.core.model import Batch, Lease, Moment, NewBatch, TaskRecord
+from batchd.core.model import Batch, Lease, Moment, NewBatch, TaskRecord, UnknownCreate
 from batchd.core.outcomes import Outcome
 from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
@@ -25,8 +25,8 @@ class Tasks(Protocol):
     def set_fingerprint(self, task_id: int, fingerprint: str) -> None:
         """Binds the task to another table or key, and forgets its resume point."""
 
-    def bound_to(self, fingerprint: str) -> list[TaskRecord]:
-        """The tasks on this table and key."""
+    def all(self) -> list[TaskRecord]:
+        """Every task that the ledger knows, configured or not."""
 
     def last_definition(self, task_id: int) -> TaskDefinition | None:
         """The definition that was written down last; None where there is none."""
@@ -89,6 +89,15 @@ class Batches(Protocol):
     def open_count(self, task_id: int) -> int:
         """Batches of a task that have not come to an end."""
 
+    def bytes_on_the_way(self) -> int:
+        """Input bytes of all batches whose results are not on disk yet: about what those will need."""
+
+    def with_old_files(self, scope: "Scope", seconds: float, most: int) -> list[Batch]:
+        """Batches that ended at least so long ago and whose files are not marked as removed, oldest end first."""
+
+    def note_files_removed(self, batch: Batch) -> None:
+        """Marks a batch whose spool files are gone."""
+
     def take_lease(self, batch_id: int, owner: str, seconds: float) -> Lease | None:
         """Takes the lease of a batch; None while another holds it."""
 
@@ -110,6 +119,11 @@ class Batches(Protocol):
     def abandon(self, batch: Batch, reason: str) -> Batch:
         """Ends a batch that was never sent, or that a person gives up."""
 
+    def record(
+        self, batch: Batch, action: str, reason: str, move: tuple[str | None, str | None] = (None, None)
+    ) -> None:
+        """Adds to the batch's timeline what does not move it."""
+
     def note(self, batch: Batch, **changes: Any) -> None:
         """Writes down facts that do not move the batch."""
 
@@ -122,8 +136,17 @@ class Batches(Protocol):
     def wait(self, batch: Batch, seconds: float) -> None:
         """Leaves the batch alone for a while."""
 
-    def seconds_waiting(self, batch: Batch) -> float:
-        """Seconds since the intent to create was written down."""
+    def settle_within(self, batch: Batch, seconds: float) -> None:
+        """Says how long an unknown create is looked for at most, from now on."""
+
+    def seconds_unsettled(self, batch: Batch) -> float:
+        """Seconds since an unknown create should have been settled; negative before."""
+
+    def note_absent(self, batch: Batch) -> None:
+        """Writes down that a listing has proved that the vendor does not show the batch."""
+
+    def seconds_absent(self, batch: Batch) -> float:
+        """Seconds since the first such listing."""
 
     def seconds_since_submit(self, batch: Batch) -> float:
         """The batch's age at the vendor."""
@@ -140,8 +163,8 @@ class Batches(Protocol):
     def has_open_requests(self, batch: Batch) -> bool:
         """True while a request or a gate of the batch is open."""
 
-    def known_vendor_ids(self, account: str, ids: Sequence[str]) -> frozenset[str]:
-        """Which of these vendor batch ids the ledger knows."""
+    def sent_at(self, account: str, ids: Sequence[str]) -> Mapping[str, Moment]:
+        """Those of these vendor batch ids that the ledger knows, each with the time of its intent to create."""
 
     def newest_at(self, account: str) -> Moment | None:
         """When the newest batch of an account was built, None where it never had one."""
@@ -149,11 +172,11 @@ class Batches(Protocol):
     def known_uids(self, uids: Sequence[str]) -> frozenset[str]:
         """Which of these uids the ledger knows."""
 
-    def fenced(self, account: str, seconds: float) -> list[tuple[int, str]]:
-        """Row id and deleted file id of batches whose late creation must be watched for.
+    def watch(self, batch: Batch) -> None:
+        """Puts the batch's last try to be created on watch, once."""
 
-        ``seconds``: how long after the last intent to create.
-        """
+    def watched(self, account: str, seconds: float) -> list[UnknownCreate]:
+        """What was put on watch in the last so many seconds, by batch and try."""
 
     def next_due(self, scope: "Scope") -> float | None:
         """Seconds until the next open batch is due; None where no batch is open."""

@@ -97,13 +97,16 @@ class Findings(Protocol):
     """``batchd_finding``: what needs a person."""
 
     def open(self, kind: str, subject: str, detail: str = "") -> bool:
-        """Raises a finding once; True where it is new."""
+        """Raises a finding once; True where it is new. Of one that is open the last detail counts."""
 
     def close(self, kind: str, subject: str) -> bool:
         """Ends a finding; True where there was one."""
 
     def close_all(self, subject: str, kinds: Sequence[str]) -> int:
         """Ends the findings of these kinds about one subject; returns how many there were."""
+
+    def was_told(self, kind: str, subject: str, detail: str) -> bool:
+        """True where a finding, open or closed, has said this very detail."""
 
     def was_closed(self, kind: str, subject: str) -> bool:
         """True where a finding was raised once and has been dealt with."""

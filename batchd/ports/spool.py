@@ -20,7 +20,10 @@ class InputWriter(Protocol):
 
 
 class Spool(Protocol):
-    """The folder of request and result files. Raises SpoolError."""
+    """The folder of request and result files. Raises SpoolError, and SpoolFullError where a file finds no room."""
+
+    def free_bytes(self) -> int:
+        """Room for new files. Raises SpoolError where no file could be written at all."""
 
     def write_input(self, uid: str) -> contextlib.AbstractContextManager[InputWriter]:
         """Opens a batch's input file; a file that was not finished leaves no trace."""
@@ -36,6 +39,12 @@ class Spool(Protocol):
 
     def remove_input(self, uid: str) -> None:
         """Removes an input file that no batch in the ledger knows."""
+
+    def remove_files(self, uid: str) -> None:
+        """Removes a batch's input and result files; what is not there is no error."""
+
+    def old_inputs(self, seconds: float) -> list[str]:
+        """Uids of input files of at least this age; none where another ledger's files may be among them."""
 
     def store_result(self, uid: str, kind: ResultKind, epoch: int, fill: Callable[[BinaryIO], None]) -> SpooledFile:
         """Writes a result file through ``fill`` under a temporary name that carries the lease's epoch."""

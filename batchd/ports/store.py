@@ -5,7 +5,9 @@ from typing import Protocol, TypeVar
 
 from batchd.core.model import Lease, Moment
 from batchd.core.tasks import TaskDefinition
+from batchd.ports.audit import Audit
 from batchd.ports.batches import Batches, Tasks
+from batchd.ports.kept import KeptResults
 from batchd.ports.rows import Contents, Findings, Gates, Requests, Rows
 
 T = TypeVar("T")
@@ -35,11 +37,18 @@ class Ledger(Protocol):
         """Row content that is kept."""
 
     @property
+    def kept(self) -> KeptResults:
+        """Paid answers that were kept and not written."""
+
+    @property
     def findings(self) -> Findings:
         """What needs a person."""
 
     def rows(self, task_id: int, definition: TaskDefinition) -> Rows:
         """The task's table."""
+
+    def audit(self, task: str | None = None) -> Audit:
+        """What the judge asks; about one task, or all."""
 
     def installation_id(self) -> str:
         """Names this ledger towards vendors."""

@@ -63,3 +63,8 @@ class Account:
     resubmit: Literal["hold", "fence"] = "hold"
     submit_grace: float = 900.0
     lists: bool = True
+
+    @property
+    def patience(self) -> float:
+        """Seconds that an unknown create is given to show: a list may lag, and the POST itself be on its way."""
+        return max(self.submit_grace, self.create_seconds)

@@ -49,6 +49,8 @@ class Workplace:
         check_interval: shortest pause between two looks at the vendor, in seconds.
         sweep_interval: longest time between two full reads of a table, in seconds.
         chunk: requests applied in one transaction.
+        spool_reserve: bytes that batch files leave free on the spool's disk.
+        keep_files: how long the files of a batch are kept after it has ended, in seconds.
         configured: names of all tasks in the config, also of those this command leaves alone.
         stopping: True once this process should end after the unit of work in hand.
     """
@@ -65,6 +67,8 @@ class Workplace:
     check_interval: float = 60.0
     sweep_interval: float = 600.0
     chunk: int = 1000
+    spool_reserve: int = 0
+    keep_files: float = 604_800.0
     configured: frozenset[str] = frozenset()
     stopping: Callable[[], bool] = bool
 

@@ -16,6 +16,7 @@ class Disguise:
     empty_string_ids: bool = False
     null_output: bool = False
     unknown_status: str | None = None
+    request_counts: dict[str, object] | None = None
 
 
 def snapshot(model: str) -> str:
@@ -39,7 +40,7 @@ def batch_object(batch: BatchRecord, standing: Progress, disguise: Disguise) -> 
         "status": shown,
         **_file_ids(batch, disguise),
         **_times(batch, status),
-        "request_counts": _counts(batch, status, standing),
+        "request_counts": (disguise.request_counts if batch.end else None) or _counts(batch, status, standing),
         "usage": batch.end.usage if batch.end else None,
         "metadata": created.metadata,
     }

@@ -12,7 +12,7 @@ from batchd.sandbox.batch_view import batch_object
 from batchd.sandbox.batches import END_STATUSES, BatchRecord, find_batch, list_batches, start_cancelling
 from batchd.sandbox.create_request import read_create_request
 from batchd.sandbox.creation import create
-from batchd.sandbox.faults import BatchFaults, read_faults
+from batchd.sandbox.faults import BatchFaults, read_faults, take_list_lag
 from batchd.sandbox.pages import page, page_limit
 from batchd.sandbox.progress import Progress
 from batchd.sandbox.service import Service
@@ -65,16 +65,19 @@ async def list_all_batches(service: Service, request: Request) -> Response:
     """Return a page of batches, newest first unless the faults say otherwise."""
     limit = page_limit(request, USUAL_PAGE, LARGEST_PAGE)
     await run_in_threadpool(service.settler.settle_all)
+    after = request.query_params.get("after")
     with service.state.transaction() as connection:
         faults = read_faults(connection).batches
         now = service.clock.now(connection)
+        newest_first = list_batches(connection)[take_list_lag(connection) :]
         batches = [
             batch
-            for batch in _ordered(list_batches(connection), faults.list_order)
+            for batch in _ordered(newest_first, faults.list_order)
             if now - batch.created.created_at >= faults.hide_from_list_seconds
         ]
         shown = [_shown(service, connection, batch, faults) for batch in batches]
-    return JSONResponse(page(shown, request.query_params.get("after"), limit))
+    found = page(shown, None if faults.list_end == "repeats" else after, min(limit, faults.page_size or limit))
+    return JSONResponse(found if faults.list_end == "sound" else {**found, "has_more": True})
 
 
 def _known(connection: sqlite3.Connection, batch_id: str) -> BatchRecord:

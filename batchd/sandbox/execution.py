@@ -120,10 +120,14 @@ def _not_run(custom_id: str, place: LinePlace, kind: str) -> LineResult:
             body = error_body("Too many requests.", kind="requests", code="rate_limit_exceeded")
             return failed_line(custom_id, place, 429, body)
         case "errored_500":
-            body = error_body("The server had an error.", kind="server_error", code="server_error")
-            return failed_line(custom_id, place, 500, body)
+            return _server_failed(custom_id, place)
     body = error_body("The sandbox was told to reject this line.", param="messages", code="invalid_value")
     return failed_line(custom_id, place, 400, body)
+
+
+def _server_failed(custom_id: str, place: LinePlace) -> LineResult:
+    body = error_body("The server had an error.", kind="server_error", code="server_error")
+    return failed_line(custom_id, place, 500, body)
 
 
 def _surrounded(result: LineResult, kind: str | None, place: LinePlace) -> LineResult:
@@ -133,6 +137,8 @@ def _surrounded(result: LineResult, kind: str | None, place: LinePlace) -> LineR
             return replace(result, output=[])
         case "duplicate_same":
             return replace(result, output=[line, line])
+        case "both_files":
+            return replace(result, error=_server_failed(str(line["custom_id"]), place).error)
         case "unknown_id":
             return replace(result, output=[line, {**line, "custom_id": f"stranger-{place.mark}"}])
     return result

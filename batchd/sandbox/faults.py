@@ -23,6 +23,7 @@ ROUTES = (
     "batches.cancel",
 )
 LIST_ORDERS = ("newest", "oldest", "shuffled")
+LIST_ENDS = ("sound", "empty_pages", "repeats")
 Shape = TypeVar("Shape")
 
 
@@ -38,18 +39,22 @@ class Truncation:
 class RouteFault:
     """One rule: what happens to the next ``times`` calls (None: to all) of a route.
 
-    Without a status, a drop or a truncation the call is served as usual, ``hang`` seconds late.
-    With ``after_effect`` the call does its work first, then the fault befalls the reply.
+    Without a status, a body, a drop or a truncation the call is served as usual, ``hang`` seconds late.
+    A ``body`` is sent as it stands in place of the reply's, with status 200 unless another is given.
+    With ``after_effect`` the call does its work first, then the fault befalls the reply; with ``twice`` it does its
+    work two times, as behind a relay that repeats what was not answered.
     """
 
     route: str
     times: int | None = None
     after_effect: bool = False
+    twice: bool = False
     status: int | None = None
     code: str | None = None
     type: str = "server_error"
     message: str = "The sandbox was told to fail here."
     html: bool = False
+    body: str | None = None
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     drop: bool = False
     hang: float = 0.0
@@ -58,7 +63,11 @@ class RouteFault:
 
 @dataclass(frozen=True)
 class BatchFaults:
-    """What befalls whole batches: a failed validation, a status to stay in, odd ways of showing them."""
+    """What befalls whole batches: a failed validation, a status to stay in, odd ways of showing them.
+
+    The list gives ``page_size`` batches a page at most, whatever was asked for, and leaves the newest one out of the
+    next ``hide_newest_calls`` pages. ``request_counts`` are shown of batches that have ended, in place of their own.
+    """
 
     fail_with: dict[str, Any] | None = None
     times: int | None = None
@@ -67,10 +76,14 @@ class BatchFaults:
     empty_string_ids: bool = False
     null_output: bool = False
     hide_from_list_seconds: float = 0.0
+    hide_newest_calls: int = 0
     list_order: str = "newest"
+    list_end: str = "sound"
+    page_size: int | None = None
     shuffle_output: bool = False
     unknown_status: str | None = None
     cancelled_counts_disagree: bool = False
+    request_counts: dict[str, Any] | None = None
 
     @property
     def pace(self) -> Pace:
@@ -80,7 +93,7 @@ class BatchFaults:
     @property
     def disguise(self) -> Disguise:
         """How batches are shown."""
-        return Disguise(self.empty_string_ids, self.null_output, self.unknown_status)
+        return Disguise(self.empty_string_ids, self.null_output, self.unknown_status, self.request_counts)
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,7 @@ def parse_faults(given: dict[str, Any]) -> Faults:
     for kind in (*lines.kinds, *(aim.get("kind") for aim in lines.kind_by_input)):
         _closed(kind, KINDS, "lines kind")
     _closed(batches.list_order, LIST_ORDERS, "batches.list_order")
+    _closed(batches.list_end, LIST_ENDS, "batches.list_end")
     _closed(batches.stay_in, (None, *RANKS), "batches.stay_in")
     return Faults(lines, routes, batches)
 
@@ -142,6 +156,17 @@ def take_batch_failure(connection: sqlite3.Connection) -> dict[str, Any] | None:
     write_setting(connection, SETTING, given)
     failure: dict[str, Any] = batches["fail_with"]
     return {key: failure.get(key) for key in ("code", "message", "param", "line")}
+
+
+def take_list_lag(connection: sqlite3.Connection) -> bool:
+    """Tell whether the page asked for now leaves the newest batch out, and use one of the calls up."""
+    given = read_setting(connection, SETTING)
+    batches = given.get("batches")
+    if not isinstance(batches, dict) or not batches.get("hide_newest_calls"):
+        return False
+    batches["hide_newest_calls"] -= 1
+    write_setting(connection, SETTING, given)
+    return True
 
 
 def _rules(given: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,10 +9,12 @@ import orjson
 from batchd.sandbox.replies import CONTENT_FILTER, LENGTH, Answer
 
 INSTEAD_OF_RUNNING = ("rejected", "errored_429", "errored_500", "status_0", "expired")
-AROUND_THE_LINE = ("missing", "duplicate_same", "duplicate_different", "unknown_id")
+AROUND_THE_LINE = ("missing", "duplicate_same", "duplicate_different", "both_files", "unknown_id")
 TOO_LONG_CHARACTERS = 5_000
 BIG_LINE_BYTES = 1_000_000
 SEPARATORS = "\u2028\u2029\u0085"
+# Stands where a byte shall stand that no UTF-8 text has; a private character, that no answer has.
+NO_UTF8 = "\ue0ff"
 
 
 Distortion = Callable[[Answer], Answer]
@@ -24,6 +26,7 @@ DISTORTIONS: dict[str, Distortion] = {
     "refused": lambda said: replace(said, text="", refusal="I can't help with that."),
     "content_filter": lambda said: replace(said, text="", finish=CONTENT_FILTER),
     "u2028": lambda said: replace(said, text=_with_string(said.text, _separated)),
+    "invalid_utf8": lambda said: replace(said, text=_with_string(said.text, lambda text: text + NO_UTF8)),
     "big_line": lambda said: replace(said, text=said.text + " " * BIG_LINE_BYTES),
 }
 KINDS = (*INSTEAD_OF_RUNNING, *AROUND_THE_LINE, *DISTORTIONS)

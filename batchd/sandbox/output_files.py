@@ -11,6 +11,7 @@ import orjson
 from batchd.sandbox.batches import BatchRecord
 from batchd.sandbox.files import BATCH_SECONDS, FileRecord, add_file
 from batchd.sandbox.identifiers import new_id
+from batchd.sandbox.line_faults import NO_UTF8
 
 PURPOSE = "batch_output"
 
@@ -37,7 +38,7 @@ class ResultFiles:
     def write(self, output: list[dict[str, object]], error: list[dict[str, object]]) -> None:
         """Append the envelopes of one line."""
         for envelope in output:
-            self._output_stream.write(orjson.dumps(envelope) + b"\n")
+            self._output_stream.write(orjson.dumps(envelope).replace(NO_UTF8.encode(), b"\xff") + b"\n")
         for envelope in error:
             self._error_stream.write(orjson.dumps(envelope) + b"\n")
 

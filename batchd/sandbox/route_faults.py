@@ -17,7 +17,11 @@ async def serve_with_fault(fault: RouteFault | None, request: Request, serve: Se
     """Serve a call as its fault wants it: before the work is done, in its place, or after it."""
     if fault is None:
         return await serve()
+    if fault.twice:
+        await serve()
     if not fault.after_effect:
+        # Read first, so that the call takes effect in the end even if its client goes away meanwhile.
+        await request.body()
         await asyncio.sleep(fault.hang)
         return _instead(fault, request) or _cut(fault, await serve())
     response = await serve()
@@ -28,6 +32,8 @@ async def serve_with_fault(fault: RouteFault | None, request: Request, serve: Se
 def _instead(fault: RouteFault, request: Request) -> Response | None:
     if fault.drop:
         return DroppedConnection(request)
+    if fault.body is not None:
+        return Response(fault.body, fault.status or 200, fault.headers, "application/json")
     return None if fault.status is None else _error(fault, fault.status)
 
 

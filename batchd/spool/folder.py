@@ -1,6 +1,7 @@
 """The spool as a folder: one input file and at most two result files for each batch."""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -19,7 +20,11 @@ from batchd.spool.measure import BLOCK, is_blank, measure
 from batchd.spool.trouble import explained
 from batchd.spool.writing import DurableFile, new_file, sync_folder
 
+_KINDS: tuple[ResultKind, ...] = ("output", "error")
+_INPUT = ".input.jsonl"
+_MARK = ".ledger"
 _PRIVATE_FOLDER = 0o700
+_PRIVATE_FILE = 0o600
 _ALL_RIGHTS = 0o777
 # No write takes this long: an older temporary file is what a crash left behind, and it holds row content.
 _LEFTOVER_SECONDS = 2 * 86_400
@@ -29,11 +34,25 @@ class FolderSpool:
     """Files ``<uid>.input.jsonl``, ``<uid>.output.jsonl`` and ``<uid>.error.jsonl`` in one private folder.
 
     The folder is made by the first write (mode 0700), files have mode 0600 whatever the umask says.
+
+    Args:
+        folder: where the files are.
+        ledger: names the ledger whose files these are; each ledger that writes here leaves its mark.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ledger: str = "ledger") -> None:
         self._folder = folder
+        self._mark = folder / f".{ledger}{_MARK}"
         self._prepared = False
+
+    def free_bytes(self) -> int:
+        """Room for new files of this user. Raises SpoolError where no file could be written at all."""
+        self._prepare()
+        with explained("use the spool folder", self._folder):
+            room = os.statvfs(self._folder)
+            if not os.access(self._folder, os.W_OK | os.X_OK):
+                raise OSError(errno.EROFS if room.f_flag & os.ST_RDONLY else errno.EACCES, "")
+        return room.f_bavail * room.f_frsize
 
     @contextlib.contextmanager
     def write_input(self, uid: str) -> Iterator[InputWriter]:
@@ -44,7 +63,7 @@ class FolderSpool:
 
     def input_path(self, uid: str) -> Path:
         """Where a batch's input file is."""
-        return self._folder / f"{uid}.input.jsonl"
+        return self._folder / f"{uid}{_INPUT}"
 
     def drop_lines(self, uid: str, seqs: frozenset[int]) -> SpooledFile:
         """Rewrites an input file that was not sent yet without these requests."""
@@ -65,6 +84,26 @@ class FolderSpool:
         with explained("remove", path), contextlib.suppress(FileNotFoundError):
             path.unlink()
             sync_folder(self._folder)
+
+    def remove_files(self, uid: str) -> None:
+        """Removes a batch's input and result files; what is not there is no error."""
+        paths = [self.input_path(uid), *(self._result_path(uid, kind) for kind in _KINDS)]
+        with explained("remove files of", self._folder), contextlib.suppress(FileNotFoundError):
+            for path in paths:
+                path.unlink(missing_ok=True)
+            sync_folder(self._folder)
+
+    def old_inputs(self, seconds: float) -> list[str]:
+        """Uids of input files of at least this age; none where another ledger has left its mark."""
+        newest = time.time() - seconds
+        with explained("read", self._folder):
+            if not self._folder.is_dir() or {path.name for path in self._folder.glob(f".*{_MARK}")} != {
+                self._mark.name
+            }:
+                return []
+            return [
+                path.name.removesuffix(_INPUT) for path in self._folder.glob(f"*{_INPUT}") if _is_older(path, newest)
+            ]
 
     def store_result(self, uid: str, kind: ResultKind, epoch: int, fill: Callable[[BinaryIO], None]) -> SpooledFile:
         """Writes a result file through ``fill`` under a temporary name that carries the lease's epoch."""
@@ -97,13 +136,16 @@ class FolderSpool:
         return self._folder / f"{uid}.{kind}.jsonl"
 
     def _prepare(self) -> None:
-        if self._prepared and self._folder.is_dir():
+        if self._prepared and self._mark.exists():
             return
         with explained("use the spool folder", self._folder):
             self._folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
             sync_folder(self._folder.parent)
             _make_private(self._folder)
             _remove_leftovers(self._folder)
+            if not self._mark.exists():
+                self._mark.touch()
+                self._mark.chmod(_PRIVATE_FILE)
         self._prepared = True
 
 
@@ -130,9 +172,16 @@ def _make_private(folder: Path) -> None:
 def _remove_leftovers(folder: Path) -> None:
     oldest = time.time() - _LEFTOVER_SECONDS
     for path in folder.glob(".*.part"):
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_mtime < oldest:
-                path.unlink()
+        if _is_older(path, oldest):
+            path.unlink(missing_ok=True)
+
+
+def _is_older(path: Path, moment: float) -> bool:
+    try:
+        return path.stat().st_mtime <= moment
+    except FileNotFoundError:
+        # Another process has just removed it.
+        return False
 
 
 def _measured(path: Path) -> SpooledFile | None:

@@ -5,7 +5,7 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
-from batchd.errors import SpoolError
+from batchd.errors import SpoolError, SpoolFullError
 
 _NO_SPACE = ("no space is left on the device", "free some space there, then run the command again")
 _NO_RIGHT = ("this user may not", "make the folder and its files this user's own, or set [daemon] spool")
@@ -29,6 +29,7 @@ _CAUSES: dict[int | None, tuple[str, str]] = {
     errno.EEXIST: _NO_FOLDER,
     errno.ENOENT: ("it is not there", "batchd status"),
 }
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextlib.contextmanager
@@ -39,4 +40,5 @@ def explained(doing: str, path: Path) -> Iterator[None]:
     except OSError as error:
         why, next_command = _CAUSES.get(error.errno, _OTHER)
         name = errno.errorcode.get(error.errno or 0, "unknown error")
-        raise SpoolError(f"cannot {doing} {path}: {why} ({name})", next_command=next_command) from error
+        kind = SpoolFullError if error.errno in _FULL else SpoolError
+        raise kind(f"cannot {doing} {path}: {why} ({name})", next_command=next_command) from error

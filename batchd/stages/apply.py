@@ -5,45 +5,30 @@ and only where the row still is what it was when its prompt was made.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
 from batchd import events
 from batchd.core.judging import Answers, FileAnswers, Judged, RefusedAnswers
-from batchd.core.landing import before_image, is_suspect, landing, values_to_write
-from batchd.core.model import Batch, FinishedRequest, Kept, Lease, OpenRequest, RowNow, SettledGate
+from batchd.core.landing import is_suspect
+from batchd.core.model import Batch, FinishedRequest, Kept, Lease, SettledGate
 from batchd.core.outcomes import RULES, Outcome, settle_gate
 from batchd.core.refusals import judge, read_faults
 from batchd.core.result_index import ResultKind, index_results
 from batchd.core.result_lines import LineReader
 from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
-from batchd.core.verdicts import Verdict
-from batchd.errors import DatabaseBusyError, DatabaseError, DataRefusedError, HoldBatchError
+from batchd.errors import DatabaseBusyError, DatabaseError, HoldBatchError
 from batchd.leasing import Leasing
 from batchd.ports import Counts, Ledger, Scope, Workplace
+from batchd.writing_back import Landed, by_halves, land, write_rows
 
 log = structlog.get_logger("batchd")
 
 
 class _AlteredResultsError(Exception):
     """A result file is not on disk as it was collected."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Landed:
-    """A request with its final outcome; ``row`` is what stands in the table under the lock."""
-
-    request: OpenRequest
-    judged: Judged
-    row: RowNow | None
-    outcome: Outcome
-
-    @property
-    def verdict(self) -> Verdict:
-        return self.judged.verdict
 
 
 class Apply:
@@ -86,7 +71,7 @@ class Apply:
             self._apply_chunk(batch, lease, task, answers.judge(seqs), first=last == 0)
             done, last = done + len(seqs), seqs[-1]
             self._place.progress.step("applying results", done, batch.requests)
-            if self._place.stopping():
+            if self._place.stopping() or self._place.is_paused(batch):
                 return
         self._close(batch, lease, answers)
 
@@ -120,52 +105,44 @@ class Apply:
         return self._place.store.read(lambda ledger: ledger.requests.open_after(batch.id, last, self._place.chunk))
 
     def _apply_chunk(
-        self, batch: Batch, lease: Lease, task: TaskDefinition, judged: Sequence[Judged], *, first: bool
+        self, batch: Batch, lease: Lease, task: TaskDefinition, chunk: Sequence[Judged], *, first: bool
     ) -> None:
-        """Writes a chunk; where the database refuses its values, halves it until the poison row is alone."""
-        try:
+        def write(some: Sequence[Judged]) -> None:
+            # A chunk that comes to be halved was not suspect; that a half of it would be says nothing.
+            suspected = first and len(some) == len(chunk)
             landed = self._place.store.transact(
-                lambda ledger: self._write(ledger, batch, task, judged, first=first), lease=lease, step="apply.chunk"
+                lambda ledger: self._write(ledger, batch, task, some, suspected=suspected),
+                lease=lease,
+                step="apply.chunk",
             )
-        except DataRefusedError as error:
-            if len(judged) == 1:
-                self._apply_chunk(batch, lease, task, [judged[0].poisoned(error.message)], first=False)
-                return
-            half = len(judged) // 2
-            # The whole chunk was not suspect, or it would not have come to be written.
-            self._apply_chunk(batch, lease, task, judged[:half], first=False)
-            self._apply_chunk(batch, lease, task, judged[half:], first=False)
-            return
-        for one in landed:
-            self._counts.add(one.outcome.value)
-        log.info(events.APPLY_CHUNK_WRITTEN, task=batch.task, batch=batch.id, requests=len(landed))
+            for one in landed:
+                self._counts.add(one.outcome.value)
+            log.info(events.APPLY_CHUNK_WRITTEN, task=batch.task, batch=batch.id, requests=len(landed))
+
+        by_halves(chunk, write)
 
     def _write(
-        self, ledger: Ledger, batch: Batch, task: TaskDefinition, judged: Sequence[Judged], *, first: bool
-    ) -> list[_Landed]:
+        self, ledger: Ledger, batch: Batch, task: TaskDefinition, judged: Sequence[Judged], *, suspected: bool
+    ) -> list[Landed]:
         by_seq = {one.seq: one for one in judged}
         # A COMMIT whose answer was lost is settled here: its requests are no longer open.
         requests = ledger.requests.lock_open(batch.id, list(by_seq))
         rows = ledger.rows(batch.task_id, task)
-        now = rows.lock([one for one in requests if by_seq[one.seq].verdict.outcome is Outcome.APPLIED])
-        landed = [_land(request, by_seq[request.seq], now.get(request.key.identity)) for request in requests]
-        if first and not batch.checks_waived and is_suspect([one.outcome for one in landed]):
+        now = rows.lock([one for one in requests if by_seq[one.seq].is_answer])
+        landed = [land(request, by_seq[request.seq], now.get(request.key.identity)) for request in requests]
+        if suspected and not batch.checks_waived and is_suspect([one.outcome for one in landed]):
             raise HoldBatchError(
                 "more than half of the first rows are stale, gone or invalid; nothing was written",
                 finding="suspect-results",
             )
-        applied = [one for one in landed if one.outcome is Outcome.APPLIED]
-        rows.write([(one.request.key, values_to_write(task, one.verdict, batch.uid)) for one in applied])
-        pending = rows.pending_among([one.request.key for one in applied])
+        pending = write_rows(ledger, rows, task, batch, landed)
         ledger.contents.keep(batch.id, [piece for one in landed for piece in _kept(one)])
         ledger.requests.finish(batch.id, [self._finished(task, one) for one in landed])
         ledger.gates.settle(batch.task_id, batch.id, [_settled(task, one, pending) for one in landed])
-        if pending and task.pending is not None:
-            ledger.findings.open("pending-not-cleared", f"task {batch.task}")
         ledger.batches.note_applied(batch)
         return landed
 
-    def _finished(self, task: TaskDefinition, one: _Landed) -> FinishedRequest:
+    def _finished(self, task: TaskDefinition, one: Landed) -> FinishedRequest:
         verdict = one.verdict
         paid = RULES[one.outcome].paid and one.outcome is not Outcome.MISSING
         cost = self._place.prices.cost(verdict.model or task.model, verdict.usage) if paid else None
@@ -174,8 +151,8 @@ class Apply:
             one.outcome,
             verdict.usage,
             verdict.finish_reason,
-            verdict.code or _reason(one)[0],
-            verdict.sentence or _reason(one)[1],
+            one.reason[0],
+            one.reason[1],
             cost,
         )
 
@@ -224,34 +201,22 @@ class Apply:
         log.error(events.BATCH_HELD, task=batch.task, batch=batch.id, finding=finding)
 
 
-def _land(request: OpenRequest, judged: Judged, row: RowNow | None) -> _Landed:
-    return _Landed(request, judged, row, landing(request, judged.verdict, row))
-
-
-def _kept(one: _Landed) -> list[Kept]:
-    if one.outcome is Outcome.APPLIED and one.row is not None:
-        return [Kept(one.request.seq, "before", before_image(one.row.before))]
+def _kept(one: Landed) -> list[Kept]:
     if not RULES[one.outcome].keeps_result:
         return []
     return [Kept(one.request.seq, "line", body, part) for part, body in enumerate(one.judged.lines)]
 
 
-def _settled(task: TaskDefinition, one: _Landed, pending: frozenset[tuple[int, str]]) -> SettledGate:
+def _settled(task: TaskDefinition, one: Landed, pending: frozenset[tuple[int, str]]) -> SettledGate:
     tries = one.request.tries.after(one.outcome)
     still_pending = one.request.key.identity in pending or (
         one.row is not None and one.row.pending and one.outcome is Outcome.STALE
     )
     verdict = settle_gate(one.outcome, tries, task.limits, still_pending=still_pending, first_delay=task.retry_delay)
-    code, sentence = _reason(one)
+    code, sentence = one.reason
     return SettledGate(
         one.request.seq, one.request.key, verdict.state, verdict.delay, tries, one.outcome, code, sentence
     )
-
-
-def _reason(one: _Landed) -> tuple[str, str]:
-    if one.verdict.sentence or one.outcome is Outcome.APPLIED:
-        return one.verdict.code, one.verdict.sentence
-    return one.outcome.value, RULES[one.outcome].meaning
 
 
 def _is_collected(batch: Batch) -> bool:

@@ -10,9 +10,11 @@ from batchd.core.bodies import RequestBuilder
 from batchd.core.model import Lease, NewBatch, NewRequest, SpooledFile, TaskRecord
 from batchd.core.packing import FileLimits, Full, Packing
 from batchd.due_rows import Due, DueRows
-from batchd.errors import LeaseLostError
+from batchd.errors import LeaseLostError, SpoolError
 from batchd.failpoints import step
+from batchd.moved_tasks import moved_from
 from batchd.ports import Account, ConfiguredTask, Counts, InputWriter, Ledger, Orders, Scope, Workplace
+from batchd.room import report_trouble, room_for_input
 
 log = structlog.get_logger("batchd")
 
@@ -69,10 +71,15 @@ class _TaskClaim:
             step="claim.lease",
         )
         if lease is None:
+            self._counts.add("tasks_claimed_elsewhere")
             self._counts.cause(LeaseLostError.exit_code)
             return self._counts
         try:
             self._claim_all(record, lease)
+        except SpoolError as error:
+            # Its rows have no gates, so they are due as they were.
+            report_trouble(self._place, error)
+            self._without_room(record, error.message)
         finally:
             self._place.store.transact(lambda ledger: ledger.tasks.release(lease), step="claim.release")
         return self._counts
@@ -81,7 +88,7 @@ class _TaskClaim:
         """Makes the task known, and says why it must not be claimed for, if there is a reason."""
         name, fingerprint = self._definition.name, self._definition.fingerprint
         record = ledger.tasks.find(name) or self._renamed(ledger) or ledger.tasks.add(name, fingerprint)
-        moved = self._moved(ledger, record)
+        moved = moved_from(ledger, record, self._definition, self._place.configured)
         if moved:
             ledger.findings.open("task-moved", f"task {name}", moved)
             return record, moved
@@ -89,19 +96,6 @@ class _TaskClaim:
             ledger.tasks.set_fingerprint(record.id, fingerprint)
         ledger.findings.close("task-moved", f"task {name}")
         return record, self._blocked(ledger, record)
-
-    def _moved(self, ledger: Ledger, record: TaskRecord) -> str:
-        """Rows in work that this task, as it is configured now, would not know for its own."""
-        if record.fingerprint != self._definition.fingerprint:
-            return "its table or key changed while rows are in work" if ledger.tasks.has_open_work(record.id) else ""
-        for other in ledger.tasks.bound_to(record.fingerprint):
-            former = ledger.tasks.last_definition(other.id)
-            if other.name in self._place.configured | {record.name} or former is None:
-                continue
-            same_job = set(former.outputs) & set(self._definition.outputs)
-            if same_job and ledger.tasks.has_open_work(other.id):
-                return f'rows are in work for task {other.name}, which the config lacks; say formerly = "{other.name}"'
-        return ""
 
     def _blocked(self, ledger: Ledger, record: TaskRecord) -> str:
         if record.paused:
@@ -145,7 +139,11 @@ class _TaskClaim:
     def _build(self, record: TaskRecord, lease: Lease, version_id: int, due: Iterator[Due]) -> bool:
         """Fills and records one batch; False where nothing more is due."""
         size = min(record.batch_size or self._task.batch_size, self._account.max_requests)
-        limits = FileLimits(size, self._account.max_bytes)
+        room = room_for_input(self._place)
+        if not room:
+            self._without_room(record, "the spool has no room for more; see: batchd status")
+            return False
+        limits = FileLimits(size, self._account.max_bytes, room)
         filling = _Filling(Packing(self._place.new_uid(), self._builder, limits))
         packing = filling.packing
         with self._place.spool.write_input(packing.uid) as writer:
@@ -155,13 +153,22 @@ class _TaskClaim:
                 return False
             with step("claim.file"):
                 spooled = writer.finish()
-        kept = self._place.store.transact(
-            lambda ledger: self._record(ledger, record, version_id, filling, spooled),
-            lease=lease,
-            step="claim.record",
-        )
+        try:
+            kept = self._place.store.transact(
+                lambda ledger: self._record(ledger, record, version_id, filling, spooled),
+                lease=lease,
+                step="claim.record",
+            )
+        except SpoolError:
+            # It was rolled back, so no batch has this file.
+            self._place.spool.remove_input(packing.uid)
+            raise
         self._report(record, packing, kept)
         return True
+
+    def _without_room(self, record: TaskRecord, reason: str) -> None:
+        log.warning(events.CLAIM_BLOCKED, task=record.name, reason=reason)
+        self._counts.add("tasks_without_room")
 
     def _report(self, record: TaskRecord, packing: Packing, kept: int) -> None:
         if not kept:

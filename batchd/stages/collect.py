@@ -1,5 +1,6 @@
 """collect: the result files of an ended batch come to disk, complete and durable, before any row is touched."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import BinaryIO
 
@@ -7,20 +8,28 @@ import structlog
 
 from batchd import events
 from batchd.core.completeness import Look, Step
+from batchd.core.findings import SPOOL_STOPS
 from batchd.core.model import Batch, Lease, SpooledFile, VendorFault
 from batchd.core.pacing import SUBMIT_TRIES, submit_delay
 from batchd.core.refusals import Refusal, Remedy, judge, read_faults
 from batchd.core.result_index import ResultIndex, ResultKind, index_results
 from batchd.core.states import BatchState
-from batchd.errors import VendorError, VendorNotFoundError, VendorUnclearError
+from batchd.errors import (
+    SpoolError,
+    SpoolFullError,
+    VendorAuthError,
+    VendorError,
+    VendorNotFoundError,
+    VendorUnclearError,
+)
 from batchd.failpoints import step
 from batchd.leasing import Leasing
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
+from batchd.room import finding_of
 
 log = structlog.get_logger("batchd")
 
 _KINDS: tuple[ResultKind, ...] = ("output", "error")
-_MARGIN = 60.0
 _LOOKS = 2
 # The vendor keeps results for weeks; a person should hear of it long before they expire.
 _PATIENCE = 3600.0
@@ -43,7 +52,7 @@ class Collect:
                 break
             account = self._place.account_of(batch)
             if account is not None:
-                seconds = 2 * account.upload_seconds + _MARGIN
+                seconds = 2 * account.upload_seconds + self._place.lease_seconds
                 work = partial(self._collect, account)
                 self._leasing.do(batch, _is_ended, work, seconds=seconds)
         return self._counts
@@ -56,6 +65,8 @@ class Collect:
                 self._fetch(batch, account, lease)
         except VendorError as error:
             self._postpone(batch, lease, error)
+        except SpoolError as error:
+            self._wait_for_room(batch, lease, error)
 
     def _fetch(self, batch: Batch, account: Account, lease: Lease) -> None:
         if batch.looks:
@@ -122,6 +133,7 @@ class Collect:
         fill = partial(_download, account, file_id)
         try:
             told = account.vendor.file_bytes(file_id)
+            self._check_room(told)
             with step("collect.download"):
                 stored = self._place.spool.store_result(batch.uid, kind, lease.epoch, fill)
         except VendorNotFoundError:
@@ -135,6 +147,15 @@ class Collect:
             )
         return stored, told is not None
 
+    def _check_room(self, told: int | None) -> None:
+        """A download that can't end well would fill the disk for everybody else on it too."""
+        free = self._place.spool.free_bytes()
+        if told is not None and told > free:
+            raise SpoolFullError(
+                f"the spool has {free:,} bytes free, and a result file has {told:,}",
+                next_command="free some space on the disk of [daemon] spool; it is fetched again by itself",
+            )
+
     def _index(self, batch: Batch, kinds: list[ResultKind]) -> ResultIndex:
         seqs = self._place.store.read(lambda ledger: ledger.requests.seqs(batch.id))
         return index_results(
@@ -145,7 +166,9 @@ class Collect:
         output, error = files.get("output"), files.get("error")
         if ledger.findings.close("short-results", f"batch {batch.id}") and batch.state is BatchState.HELD:
             batch = ledger.batches.resume(batch, "the results are complete now")
-        ledger.findings.close("results-unread", f"batch {batch.id}")
+        for kind in ("results-unread", *SPOOL_STOPS):
+            ledger.findings.close(kind, f"batch {batch.id}")
+        ledger.findings.close("vendor-auth", f"vendor {batch.account}")
         if look.is_short:
             ledger.findings.open("missing-lines", f"batch {batch.id}", look.reason())
         ledger.batches.move(
@@ -221,17 +244,38 @@ class Collect:
         if isinstance(error, VendorNotFoundError) or error.code == "cut_off":
             self._fall_short(batch, lease, error.message)
         else:
-            self._place.store.transact(
-                lambda ledger: self._wait(ledger, batch, error), lease=lease, step="collect.postpone"
-            )
-            self._counts.add("collects_postponed")
+            denied = isinstance(error, VendorAuthError)
+            findings = [("vendor-auth", f"vendor {batch.account}", error.code)] if denied else []
+            self._wait(batch, lease, error.code, findings, error.retry_after)
         self._counts.cause(error.exit_code)
         log.warning(events.COLLECT_POSTPONED, task=batch.task, batch=batch.id, code=error.code)
 
-    def _wait(self, ledger: Ledger, batch: Batch, error: VendorError) -> None:
-        ledger.batches.wait(batch, submit_delay(1, self._place.check_interval))
-        if ledger.batches.seconds_since_end(batch) > _PATIENCE:
-            ledger.findings.open("results-unread", f"batch {batch.id}", error.code)
+    def _wait_for_room(self, batch: Batch, lease: Lease, error: SpoolError) -> None:
+        """Results that can't be written stay at the vendor, and are tried again; a person hears of it at once."""
+        kind = finding_of(error)
+        self._wait(batch, lease, kind, [(kind, f"batch {batch.id}", error.message)])
+        self._counts.cause(error.exit_code)
+        log.error(events.BATCH_PUT_OFF, task=batch.task, batch=batch.id, reason=error.message)
+
+    def _wait(
+        self,
+        batch: Batch,
+        lease: Lease,
+        code: str,
+        findings: Sequence[tuple[str, str, str]],
+        asked: float | None = None,
+    ) -> None:
+        """Until the next try, not sooner than the vendor has asked for; ``findings`` are kind, subject and detail."""
+
+        def written(ledger: Ledger) -> None:
+            ledger.batches.wait(batch, max(submit_delay(1, self._place.check_interval), asked or 0.0))
+            for finding in findings:
+                ledger.findings.open(*finding)
+            if ledger.batches.seconds_since_end(batch) > _PATIENCE:
+                ledger.findings.open("results-unread", f"batch {batch.id}", code)
+
+        self._place.store.transact(written, lease=lease, step="collect.postpone")
+        self._counts.add("collects_postponed")
 
 
 def _download(account: Account, file_id: str, sink: BinaryIO) -> None:

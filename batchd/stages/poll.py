@@ -122,9 +122,6 @@ class Poll:
         ledger.batches.wait(batch, poll_delay(ledger.batches.seconds_since_submit(batch), self._place.check_interval))
 
     def _end(self, ledger: Ledger, batch: Batch, found: VendorBatch) -> None:
-        if found.faults:
-            body = faults_as_text(found.faults)
-            ledger.contents.keep(batch.id, [Kept(0, "vendor_errors", body, batch.attempt)])
         ledger.batches.move(
             batch,
             BatchState.ENDED,
@@ -133,6 +130,10 @@ class Poll:
             error_file_id=found.error_file_id,
             looks=0,
         )
+        if found.faults:
+            # Behind the move: a transaction that is repeated, though it came through, stops there.
+            body = faults_as_text(found.faults)
+            ledger.contents.keep(batch.id, [Kept(0, "vendor_errors", body, batch.attempt)])
         for kind in ("overdue", "unknown-status"):
             ledger.findings.close(kind, f"batch {batch.id}")
         self._counts.add("batches_ended")
@@ -154,7 +155,7 @@ class Poll:
     def _postpone(self, batches: Sequence[Batch], account: Account, error: VendorError) -> None:
         def written(ledger: Ledger) -> None:
             for batch in batches:
-                ledger.batches.wait(batch, self._place.check_interval)
+                ledger.batches.wait(batch, max(self._place.check_interval, error.retry_after or 0.0))
             if isinstance(error, VendorAuthError):
                 ledger.findings.open("vendor-auth", f"vendor {account.name}", error.code)
 

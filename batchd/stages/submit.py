@@ -33,8 +33,6 @@ from batchd.settling import EarlyEnd, give_up
 
 log = structlog.get_logger("batchd")
 
-_MARGIN = 60.0
-
 
 class Submit:
     """Sends every built batch in scope whose time has come."""
@@ -54,7 +52,7 @@ class Submit:
             wanted = _is_built(batch) and not self._place.is_paused(batch)
             if account is not None and wanted and not self._is_stopped(account):
                 # The vendor's calls can't be fenced by a database, so the lease outlives the longest of them.
-                seconds = account.upload_seconds + account.create_seconds + _MARGIN
+                seconds = account.upload_seconds + account.create_seconds + self._place.lease_seconds
                 work = partial(self._submit, account)
                 self._leasing.do(batch, _is_built, work, seconds=seconds)
         return self._counts
@@ -75,18 +73,25 @@ class Submit:
             return
         definition = self._place.store.read(lambda ledger: ledger.tasks.definition(batch.version_id))
         batch = self._place.store.transact(
-            lambda ledger: ledger.batches.move(
-                batch,
-                BatchState.SUBMITTING,
-                f"try {batch.attempt + 1}: uploaded, about to create",
-                attempt=batch.attempt + 1,
-                vendor_file_id=file_id,
-                absences=0,
-            ),
-            lease=lease,
-            step="submit.intent",
+            lambda ledger: self._intend(ledger, batch, account, file_id), lease=lease, step="submit.intent"
         )
         self._create(batch, account, lease, definition)
+
+    def _intend(self, ledger: Ledger, batch: Batch, account: Account, file_id: str) -> Batch:
+        now = ledger.batches.get(batch.id)
+        if now.position is BatchState.SUBMITTING and now.vendor_file_id == file_id:
+            # The COMMIT had come through; only its answer was lost. No other intent can bear this file.
+            return now
+        intended = ledger.batches.move(
+            batch,
+            BatchState.SUBMITTING,
+            f"try {batch.attempt + 1}: uploaded, about to create",
+            attempt=batch.attempt + 1,
+            vendor_file_id=file_id,
+            absent_since=None,
+        )
+        ledger.batches.settle_within(intended, account.patience)
+        return intended
 
     def _upload(self, batch: Batch, account: Account, lease: Lease) -> str | None:
         path = self._place.spool.input_path(batch.uid)
@@ -150,12 +155,16 @@ class Submit:
 
     def _record_late(self, ledger: Ledger, batch: Batch, created: VendorBatch) -> None:
         now = ledger.batches.get(batch.id)
-        same_try = now.position is BatchState.SUBMITTING and now.attempt == batch.attempt
-        if same_try and now.vendor_batch_id is None:
-            ledger.batches.note(batch, vendor_batch_id=created.id)
+        is_free = now.vendor_file_id == batch.vendor_file_id and now.vendor_batch_id is None
+        if is_free and now.position is BatchState.BUILT:
+            # It was given up meanwhile, and not sent anew yet.
+            now = ledger.batches.move(now, BatchState.SUBMITTING, "it was created after all")
+        if is_free and now.position is BatchState.SUBMITTING:
+            ledger.batches.note(now, vendor_batch_id=created.id, not_before=None)
         elif now.vendor_batch_id != created.id:
             # It has been sent anew meanwhile: that batch's own id must not be written over.
-            ledger.findings.open("extra-batch", f"batch {batch.id}", f"{created.id} came too late to be counted on")
+            kind = "extra-batch" if now.vendor_file_id == batch.vendor_file_id else "late-batch"
+            ledger.findings.open(kind, f"batch {batch.id}", f"{created.id} was learned of too late to count")
 
     def _leave_unknown(self, batch: Batch, lease: Lease, error: VendorUnclearError) -> None:
         self._place.store.transact(

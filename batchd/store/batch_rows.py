@@ -18,7 +18,6 @@ ZEROS: dict[str, int] = dict.fromkeys(
         "attempt",
         "requests",
         "looks",
-        "absences",
         "checks_waived",
         "unpriced",
         "lease_epoch",

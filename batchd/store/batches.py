@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from batchd.core.model import Batch, Lease, Moment, NewBatch
+from batchd.core.model import Batch, Lease, Moment, NewBatch, UnknownCreate
 from batchd.core.outcomes import GateState, Outcome
 from batchd.core.states import OPEN, BatchState, check_move
 from batchd.errors import LeaseLostError
@@ -21,6 +21,7 @@ from batchd.store.events import SqlEvents
 # More digits than this are no row id, and more than a database's integer holds.
 _ROW_ID = re.compile("[0-9]{1,18}")
 _OPEN_STATES = sorted(state.value for state in OPEN)
+_WITHOUT_RESULTS = sorted(state.value for state in OPEN - {BatchState.COLLECTED, BatchState.HELD})
 _STAMPS: dict[BatchState, str] = {
     BatchState.SUBMITTING: "intent_at",
     BatchState.SUBMITTED: "submitted_at",
@@ -109,6 +110,33 @@ class SqlBatches:
         query = sa.select(sa.func.count()).where(batch.c.task_id == task_id, batch.c.state.in_(_OPEN_STATES))
         return int(self._connection.scalar(query) or 0)
 
+    def bytes_on_the_way(self) -> int:
+        """Input bytes of all batches whose results are not on disk yet: about what those will need."""
+        batch = tables.batch
+        waits = sa.or_(batch.c.state.in_(_WITHOUT_RESULTS), batch.c.held_from.in_(_WITHOUT_RESULTS))
+        # Named once more by state, which has an index.
+        query = sa.select(sa.func.sum(batch.c.input_bytes)).where(batch.c.state.in_(_OPEN_STATES), waits)
+        return int(self._connection.scalar(query) or 0)
+
+    def with_old_files(self, scope: Scope, seconds: float, most: int) -> list[Batch]:
+        """Batches that ended at least so long ago and whose files are not marked as removed, oldest end first."""
+        batch = tables.batch
+        query = (
+            with_task()
+            .where(
+                batch.c.files_removed_at.is_(None),
+                batch.c.closed_at <= self._dialect.now_plus(-seconds),
+                *in_scope(scope),
+            )
+            .order_by(batch.c.closed_at)
+            .limit(most)
+        )
+        return [batch_from(row) for row in self._connection.execute(query)]
+
+    def note_files_removed(self, batch: Batch) -> None:
+        """Marks a batch whose spool files are gone."""
+        self.note(batch, files_removed_at=self._dialect.now())
+
     def take_lease(self, batch_id: int, owner: str, seconds: float) -> Lease | None:
         """The right to work on this batch."""
         return leases.take(self._connection, self._dialect, Lease("batch", batch_id, owner, 0, seconds), self._is_dead)
@@ -173,6 +201,12 @@ class SqlBatches:
         )
         return self.get(batch.id)
 
+    def record(
+        self, batch: Batch, action: str, reason: str, move: tuple[str | None, str | None] = (None, None)
+    ) -> None:
+        """Adds to the batch's timeline what does not move it."""
+        self._events.add("batch", batch.id, action, move=move, reason=reason)
+
     def note(self, batch: Batch, **changes: Any) -> None:
         """Writes down facts that do not move the batch; a fact is kept whatever state the batch is in."""
         self._connection.execute(sa.update(tables.batch).where(tables.batch.c.id == batch.id).values(**changes))
@@ -189,9 +223,22 @@ class SqlBatches:
         """Leaves the batch alone for a while."""
         self.note(batch, not_before=self._dialect.now_plus(seconds) if seconds > 0 else None)
 
-    def seconds_waiting(self, batch: Batch) -> float:
-        """Seconds since the intent to create was written down, by the database's clock."""
-        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.intent_at)
+    def settle_within(self, batch: Batch, seconds: float) -> None:
+        """The bound of an unknown create's wait."""
+        self.note(batch, settle_by=self._dialect.now_plus(seconds))
+
+    def seconds_unsettled(self, batch: Batch) -> float:
+        """How far that bound is behind; negative before it."""
+        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.settle_by)
+        return float(self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id)) or 0.0)
+
+    def note_absent(self, batch: Batch) -> None:
+        """Stamps the first listing that proves an absence."""
+        self.note(batch, absent_since=self._dialect.now())
+
+    def seconds_absent(self, batch: Batch) -> float:
+        """How long ago that was."""
+        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.absent_since)
         return float(self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id)) or 0.0)
 
     def seconds_since_end(self, batch: Batch) -> float:
@@ -226,7 +273,9 @@ class SqlBatches:
         counts = {Outcome(row.outcome): int(row.requests) for row in rows}
         sums = {name: sum(int(getattr(row, name)) for row in rows) for name in SUMS}
         unpriced = sum(int(row.requests) - int(row.priced) for row in rows if row.output_tokens)
-        self.note(batch, **{outcome.value: number for outcome, number in counts.items()}, **sums, unpriced=unpriced)
+        # Zeros too: a kept result that is written later leaves the outcome it had.
+        told = {outcome.value: counts.get(outcome, 0) for outcome in tables.REQUEST_OUTCOMES}
+        self.note(batch, **told, **sums, unpriced=unpriced)
         return counts
 
     def has_open_requests(self, batch: Batch) -> bool:
@@ -236,16 +285,17 @@ class SqlBatches:
         gated = sa.exists().where(gate.c.batch_id == batch.id, gate.c.state == GateState.OPEN.value)
         return bool(self._connection.scalar(sa.select(sa.or_(unfinished, gated))))
 
-    def known_vendor_ids(self, account: str, ids: Sequence[str]) -> frozenset[str]:
-        """Which of these vendor ids the ledger knows for this account."""
+    def sent_at(self, account: str, ids: Sequence[str]) -> dict[str, Moment]:
+        """Those of these vendor ids that the ledger knows for this account, and when each was sent."""
         batch = tables.batch
-        known: set[str] = set()
+        known: dict[str, Moment] = {}
         for some in chunks(ids, 400):
-            query = sa.select(batch.c.vendor_batch_id).where(
+            intent = sa.func.coalesce(batch.c.intent_at, batch.c.created_at).label("intent")
+            query = sa.select(batch.c.vendor_batch_id, intent).where(
                 batch.c.account == account, batch.c.vendor_batch_id.in_(list(some))
             )
-            known.update(str(found) for found in self._connection.scalars(query))
-        return frozenset(known)
+            known.update({row.vendor_batch_id: row.intent for row in self._connection.execute(query)})
+        return known
 
     def newest_at(self, account: str) -> Moment | None:
         """When the newest batch of an account was built."""
@@ -263,18 +313,33 @@ class SqlBatches:
             known.update(self._connection.scalars(sa.select(batch.c.uid).where(batch.c.uid.in_(list(some)))))
         return frozenset(known)
 
-    def fenced(self, account: str, seconds: float) -> list[tuple[int, str]]:
-        """Row id and deleted file id of batches whose late creation must be watched for."""
-        batch = tables.batch
-        last_intent = sa.func.coalesce(batch.c.intent_at, batch.c.created_at)
-        rows = self._connection.execute(
-            sa.select(batch.c.id, batch.c.fenced_file_id).where(
-                batch.c.account == account,
-                batch.c.fenced_file_id.is_not(None),
-                self._dialect.seconds_between(self._dialect.now(), last_intent) < seconds,
+    def watch(self, batch: Batch) -> None:
+        """Puts the last try on watch; one that is there already stays as it is."""
+        watch = tables.watch
+        known = sa.select(watch.c.attempt).where(watch.c.batch_id == batch.id, watch.c.attempt == batch.attempt)
+        if self._connection.scalar(known) is None:
+            self._connection.execute(
+                sa.insert(watch).values(
+                    batch_id=batch.id,
+                    attempt=batch.attempt,
+                    file_id=batch.vendor_file_id or "",
+                    since=self._dialect.now(),
+                )
             )
+
+    def watched(self, account: str, seconds: float) -> list[UnknownCreate]:
+        """What was put on watch not too long ago."""
+        watch, batch = tables.watch, tables.batch
+        rows = self._connection.execute(
+            sa.select(watch.c.batch_id, watch.c.attempt, watch.c.file_id)
+            .join(batch, batch.c.id == watch.c.batch_id)
+            .where(
+                batch.c.account == account,
+                self._dialect.seconds_between(self._dialect.now(), watch.c.since) < seconds,
+            )
+            .order_by(watch.c.batch_id, watch.c.attempt)
         )
-        return [(row.id, row.fenced_file_id) for row in rows]
+        return [UnknownCreate(row.batch_id, row.attempt, row.file_id) for row in rows]
 
     def next_due(self, scope: Scope) -> float | None:
         """Seconds until the next open, not held batch is due (negative: now); None where none is open."""

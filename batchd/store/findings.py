@@ -18,7 +18,7 @@ class SqlFindings:
         self._dialect = dialect
 
     def open(self, kind: str, subject: str, detail: str = "") -> bool:
-        """Raises a finding once; a person who sees it twice stops reading."""
+        """Raises a finding once; a person who sees it twice stops reading. Its detail is the last one told."""
         finding = tables.finding
         known = self._connection.scalar(
             select(finding.c.id).where(
@@ -26,6 +26,7 @@ class SqlFindings:
             )
         )
         if known is not None:
+            self._connection.execute(update(finding).where(finding.c.id == known).values(detail=detail))
             return False
         self._connection.execute(
             insert(finding).values(
@@ -51,6 +52,12 @@ class SqlFindings:
     def close_all(self, subject: str, kinds: Sequence[str]) -> int:
         """Ends the findings of these kinds about one subject."""
         return sum(self.close(kind, subject) for kind in kinds)
+
+    def was_told(self, kind: str, subject: str, detail: str) -> bool:
+        """True where a finding, open or closed, has said this very detail."""
+        finding = tables.finding
+        same = (finding.c.kind == kind, finding.c.subject == subject, finding.c.detail == detail)
+        return self._connection.scalar(select(finding.c.id).where(*same).limit(1)) is not None
 
     def was_closed(self, kind: str, subject: str) -> bool:
         """True where a finding was raised once and has been dealt with."""

@@ -8,12 +8,14 @@ from sqlalchemy import Connection
 from batchd.core.model import Moment
 from batchd.core.tasks import TaskDefinition
 from batchd.store import tables
+from batchd.store.audit import SqlAudit
 from batchd.store.batches import SqlBatches
 from batchd.store.contents import SqlContents
 from batchd.store.dialects.base import LedgerDialect
 from batchd.store.events import SqlEvents
 from batchd.store.findings import SqlFindings
 from batchd.store.gates import SqlGates
+from batchd.store.kept_results import SqlKeptResults
 from batchd.store.requests import SqlRequests
 from batchd.store.rows import SqlRows
 from batchd.store.tasks import SqlTasks
@@ -33,11 +35,16 @@ class SqlLedger:
         self.requests = SqlRequests(connection, dialect)
         self.gates = SqlGates(connection, dialect)
         self.contents = SqlContents(connection, dialect)
+        self.kept = SqlKeptResults(connection, dialect)
         self.findings = SqlFindings(connection, dialect)
 
     def rows(self, task_id: int, definition: TaskDefinition) -> SqlRows:
         """The task's own table."""
         return SqlRows(self.connection, self._dialect, task_id, definition)
+
+    def audit(self, task: str | None = None) -> SqlAudit:
+        """What the judge asks."""
+        return SqlAudit(self.connection, self._dialect, task)
 
     def installation_id(self) -> str:
         """32 hex digits, made when the ledger was installed."""

@@ -39,6 +39,11 @@ def open_database(
     if password is not None:
         url = url.set(password=password)
     dialect = dialect_for(url)
+    if ledger_schema is not None and not dialect.has_schemas:
+        raise ConfigError(
+            f"database.ledger_schema = {ledger_schema!r}: {dialect.name} has no schemas",
+            next_command="take ledger_schema out of [database]",
+        )
     engine = dialect.create_engine(url, create=create)
     engine = engine.execution_options(schema_translate_map={LEDGER: ledger_schema})
     _check_reachable(engine, dialect, url)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from batchd.core.findings import KINDS
 from batchd.core.keys import RowKey, key_label
-from batchd.core.outcomes import RULES, GateState, Outcome
+from batchd.core.outcomes import RULES, WORTH_REAPPLYING, GateState, Outcome
 from batchd.core.states import OPEN
 from batchd.errors import DatabaseError
 from batchd.store import tables
@@ -54,6 +54,18 @@ def batch_facts(
         query = query.where(batch.c.state.in_([state.value for state in OPEN]))
     rows = connection.execute(query.order_by(batch.c.id.desc()).limit(most)).mappings().all()
     return [_batch(connection, row) for row in rows]
+
+
+def waiting_facts(connection: Connection, task: str | None = None) -> list[Facts]:
+    """One dictionary per open batch that is neither on its way nor at work: what it waits for, since when, until when.
+
+    ``not_before`` is the next look, or the next try to send it; ``settle_by`` when an unknown create is held at last.
+    """
+    view = tables.batches_view
+    query = sa.select(view).where(view.c.waits_for.is_not(None))
+    if task is not None:
+        query = query.where(view.c.task == task)
+    return [dict(row) for row in connection.execute(query.order_by(view.c.batch)).mappings()]
 
 
 def batch_detail(connection: Connection, batch_id: int) -> Facts:
@@ -264,4 +276,5 @@ def _next_step(task: str, state: str, outcome: Outcome | None) -> str:
     if state == GateState.DONE.value:
         return "it was written, but the task's pending predicate still matches it: mend on_success or the predicate"
     advice = RULES[outcome].next_step if outcome else ""
-    return f"{advice + ', then: ' if advice else ''}batchd retry --task {task}"
+    free = f"batchd reapply --task {task}, which is free, or " if outcome in WORTH_REAPPLYING else ""
+    return f"{advice + ', then: ' if advice else ''}{free}batchd retry --task {task}"

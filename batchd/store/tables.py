@@ -80,8 +80,8 @@ batch = Table(
     Column("error_bytes", BigInteger),
     Column("error_sha256", Text),
     Column("looks", Integer, nullable=False),
-    Column("absences", Integer, nullable=False),
-    Column("fenced_file_id", Text),
+    Column("absent_since", Moment),
+    Column("settle_by", Moment),
     Column("checks_waived", Integer, nullable=False),
     Column("error_code", Text),
     Column("error_text", Text),
@@ -113,8 +113,18 @@ batch = Table(
             "collected_at",
             "applied_at",
             "closed_at",
+            "files_removed_at",
         )
     ),
+)
+
+watch = Table(
+    "batchd_watch",
+    metadata,
+    Column("batch_id", Integer, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("file_id", Text, nullable=False),
+    Column("since", Moment, nullable=False),
 )
 
 request = Table(
@@ -137,6 +147,7 @@ request = Table(
     Column("reasoning_tokens", Integer),
     Column("cost_nano_usd", BigInteger),
     Column("finished_at", Moment),
+    Column("reapplied_version_id", Integer),
 )
 
 gate = Table(
@@ -194,4 +205,18 @@ event = Table(
     Column("from_state", Text),
     Column("to_state", Text),
     Column("reason", Text, nullable=False),
+)
+
+# A view that the command line reads too, apart from the tables: its words are said in one place.
+batches_view = Table(
+    "batchd_v_batches",
+    MetaData(schema=LEDGER),
+    Column("batch", Integer),
+    Column("task", Text),
+    Column("state", Text),
+    Column("held_from", Text),
+    Column("waits_for", Text),
+    Column("waits_since", Moment),
+    Column("not_before", Moment),
+    Column("settle_by", Moment),
 )

@@ -63,12 +63,9 @@ class SqlTasks:
         self._change(task_id, fingerprint=fingerprint, resume_key=None)
         self._events.add("task", task_id, "rebound", reason="table or key changed while nothing was open")
 
-    def bound_to(self, fingerprint: str) -> list[TaskRecord]:
-        """The tasks on this table and key, in the order they came."""
-        rows = self._connection.execute(
-            sa.select(tables.task).where(tables.task.c.fingerprint == fingerprint).order_by(tables.task.c.id)
-        )
-        return [_record(row) for row in rows]
+    def all(self) -> list[TaskRecord]:
+        """Every task, in the order they came."""
+        return [_record(row) for row in self._connection.execute(sa.select(tables.task).order_by(tables.task.c.id))]
 
     def last_definition(self, task_id: int) -> TaskDefinition | None:
         """What the task was when it was last claimed for."""

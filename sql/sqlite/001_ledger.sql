@@ -67,8 +67,8 @@ CREATE TABLE IF NOT EXISTS batchd_batch (
     error_bytes       INTEGER,
     error_sha256      TEXT,
     looks             INTEGER NOT NULL DEFAULT 0,     -- looks at result files that fell short
-    absences          INTEGER NOT NULL DEFAULT 0,     -- complete listings that did not show it
-    fenced_file_id    TEXT,                           -- deleted input file whose late batch must be cancelled
+    absent_since      TEXT,                           -- first listing that proves that it is not shown
+    settle_by         TEXT,                           -- an unknown create is settled by then, or held
     checks_waived     INTEGER NOT NULL DEFAULT 0 CHECK (checks_waived IN (0, 1)),  -- a person let it go on
     error_code        TEXT,
     error_text        TEXT,                           -- batchd's own sentence
@@ -105,12 +105,23 @@ CREATE TABLE IF NOT EXISTS batchd_batch (
     collected_at      TEXT,
     applied_at        TEXT,                           -- last chunk applied
     closed_at         TEXT,
+    files_removed_at  TEXT,                           -- its files in the spool are gone, keep_files after its end
     CHECK ((state = 'held') = (held_from IS NOT NULL))
 );
 
 CREATE INDEX IF NOT EXISTS batchd_batch_state ON batchd_batch (state, not_before);
 CREATE INDEX IF NOT EXISTS batchd_batch_task ON batchd_batch (task_id, state);
 CREATE INDEX IF NOT EXISTS batchd_batch_vendor ON batchd_batch (vendor_batch_id);
+CREATE INDEX IF NOT EXISTS batchd_batch_files ON batchd_batch (closed_at) WHERE files_removed_at IS NULL;
+
+-- Creates whose outcome was unknown: what else they made, or make late, is looked for and cancelled.
+CREATE TABLE IF NOT EXISTS batchd_watch (
+    batch_id          INTEGER NOT NULL REFERENCES batchd_batch (id),
+    attempt           INTEGER NOT NULL,               -- the batch's try
+    file_id           TEXT    NOT NULL,               -- the input file of that try
+    since             TEXT    NOT NULL,               -- on watch for two days from then
+    PRIMARY KEY (batch_id, attempt)
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS batchd_request (
     batch_id          INTEGER NOT NULL REFERENCES batchd_batch (id),
@@ -132,6 +143,7 @@ CREATE TABLE IF NOT EXISTS batchd_request (
     reasoning_tokens  INTEGER,
     cost_nano_usd     INTEGER,
     finished_at       TEXT,
+    reapplied_version_id INTEGER REFERENCES batchd_task_version (id),  -- its kept answer was written later, with this
     PRIMARY KEY (batch_id, seq)
 ) WITHOUT ROWID;
 

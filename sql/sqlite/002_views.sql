@@ -40,6 +40,17 @@ SELECT
     round(b.cost_nano_usd / 1e9, 6)     AS cost_usd,
     b.error_code                        AS error_code,
     b.error_text                        AS error_text,
+    CASE
+        WHEN b.held_from = 'submitting' THEN 'a person, and it is still looked for'
+        WHEN b.state = 'held' THEN 'a person'
+        WHEN b.state = 'submitting' THEN 'the vendor to show whether it was created'
+        WHEN b.state = 'built' AND b.not_before > strftime('%Y-%m-%d %H:%M:%f', 'now') THEN 'the next try to send it'
+    END                                 AS waits_for,
+    CASE WHEN b.state IN ('built', 'submitting', 'held') THEN (SELECT max(e.at) FROM batchd_event e
+        WHERE e.subject = 'batch' AND e.subject_id = b.id AND e.to_state = b.state)
+    END                                 AS waits_since,
+    b.not_before                        AS not_before,
+    CASE b.state WHEN 'submitting' THEN b.settle_by END AS settle_by,
     b.created_at                        AS created_at,
     b.submitted_at                      AS submitted_at,
     b.ended_at                          AS ended_at,

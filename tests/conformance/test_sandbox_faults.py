@@ -1,5 +1,7 @@
 """The sandbox's faults, seen by the real SDK over HTTP."""
 
+import json
+import time
 from typing import Any
 
 import httpx2
@@ -45,12 +47,58 @@ def test_a_dropped_create_may_have_made_the_batch(sandbox: Sandbox, after_effect
     assert made == len(sandbox.client.batches.list().data)
 
 
+@pytest.mark.parametrize("body", ["[]", "null", '"fine"', ""])
+def test_a_reply_may_be_no_object(sandbox: Sandbox, body: str) -> None:
+    """A body is sent as it stands, with status 200, though the call was served."""
+    file_id = sandbox.upload([chat_line("a")])
+    fail_route(sandbox, "batches.create", body=body, after_effect=True)
+    reply = sandbox.client.batches.with_raw_response.create(
+        input_file_id=file_id, endpoint="/v1/chat/completions", completion_window="24h"
+    )
+
+    assert (200, body) == (reply.status_code, reply.text)
+    assert 1 == len(sandbox.client.batches.list().data)
+
+
+def test_a_429_may_lack_the_usual_body(sandbox: Sandbox) -> None:
+    """With a status, the body is sent under that status."""
+    fail_route(sandbox, "batches.list", status=429, body="slow down")
+    with pytest.raises(openai.RateLimitError) as caught:
+        sandbox.client.batches.list()
+
+    assert "slow down" == caught.value.body
+
+
+def test_a_relay_repeats_a_create(sandbox: Sandbox) -> None:
+    """With twice, one call makes two batches."""
+    fail_route(sandbox, "batches.create", twice=True)
+    sandbox.create([chat_line("a")])
+
+    assert 2 == len(sandbox.client.batches.list().data)
+
+
 def test_a_hanging_call_outlasts_the_client(sandbox: Sandbox) -> None:
     """A reply that comes too late is a timeout for the client."""
     fail_route(sandbox, "batches.list", hang=1.0)
 
     with pytest.raises(openai.APITimeoutError):
         sandbox.client.with_options(timeout=0.1).batches.list()
+
+
+def test_a_create_may_take_effect_when_its_client_has_gone(sandbox: Sandbox) -> None:
+    """A hang before the effect delays the effect; nobody being there any more does not undo it."""
+    file_id = sandbox.upload([chat_line("a")])
+    fail_route(sandbox, "batches.create", hang=0.5)
+    with pytest.raises(openai.APITimeoutError):
+        sandbox.client.with_options(timeout=0.1).batches.create(
+            input_file_id=file_id, endpoint="/v1/chat/completions", completion_window="24h"
+        )
+
+    assert [] == sandbox.client.batches.list().data
+    deadline = time.monotonic() + 10
+    while not (made := sandbox.client.batches.list().data) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert 1 == len(made)
 
 
 def test_a_cut_download_breaks_when_its_length_was_told(sandbox: Sandbox) -> None:
@@ -74,6 +122,74 @@ def test_a_cut_download_looks_whole_when_no_length_was_told(sandbox: Sandbox) ->
 
     assert len(content) == 20
     assert "content-length" not in reply.headers
+
+
+def test_the_list_comes_in_small_pages(sandbox: Sandbox) -> None:
+    """A page holds no more than the sandbox wants, whatever was asked for; the cursor leads through all of them."""
+    ids = [sandbox.create([chat_line("a")]).id for _ in range(3)]
+    sandbox.control("PUT", "faults", {"batches": {"page_size": 1}})
+    first = sandbox.client.batches.list(limit=100)
+
+    assert ([ids[2]], True) == ([batch.id for batch in first.data], first.has_more)
+    assert ids[::-1] == [batch.id for batch in sandbox.client.batches.list(limit=100)]
+
+
+def test_the_newest_batch_appears_between_two_pages(sandbox: Sandbox) -> None:
+    """Left out of the first page, it is in the second."""
+    ids = [sandbox.create([chat_line("a")]).id for _ in range(2)]
+    sandbox.control("PUT", "faults", {"batches": {"hide_newest_calls": 1, "page_size": 1, "list_order": "oldest"}})
+    first = sandbox.client.batches.list()
+    second = sandbox.client.batches.list(after=first.data[-1].id)
+
+    assert (False, ids) == (first.has_more, [first.data[0].id, second.data[0].id])
+
+
+def test_a_list_may_never_end(sandbox: Sandbox) -> None:
+    """It says that there is more after its end, or gives its first page again and again."""
+    only = sandbox.create([chat_line("a")]).id
+    sandbox.control("PUT", "faults", {"batches": {"list_end": "empty_pages"}})
+    beyond = sandbox.client.batches.list(after=only)
+    sandbox.control("PUT", "faults", {"batches": {"list_end": "repeats"}})
+    again = sandbox.client.batches.list(after=only)
+
+    assert ([], True) == (beyond.data, beyond.has_more)
+    assert ([only], True) == ([batch.id for batch in again.data], again.has_more)
+
+
+def test_counts_are_what_the_faults_say_once_a_batch_has_ended(sandbox: Sandbox) -> None:
+    """Counts that fit nothing, or are null, stand in place of the true ones."""
+    counts = {"total": None, "completed": 99, "failed": 7}
+    sandbox.control("PUT", "faults", {"batches": {"request_counts": counts}})
+    created = sandbox.create([chat_line("a")])
+    ended = sandbox.wait(created.id)
+
+    assert created.request_counts is not None
+    assert ended.request_counts is not None
+    assert 0 == created.request_counts.completed
+    assert counts == ended.request_counts.model_dump()
+
+
+def test_a_line_may_be_no_text_at_all(sandbox: Sandbox) -> None:
+    """A byte that no UTF-8 has stands within the answer; the other lines can be read."""
+    sandbox.control("PUT", "faults", {"lines": {"kind_by_input": [{"contains": "Odd", "kind": "invalid_utf8"}]}})
+    batch = sandbox.run([chat_line("a", "Odd One"), chat_line("b", "Fine One")])
+    odd, fine, end = sandbox.client.files.content(batch.output_file_id or "").read().split(b"\n")
+
+    assert b'"a"' in odd
+    with pytest.raises(UnicodeDecodeError):
+        odd.decode()
+    assert "b" == json.loads(fine)["custom_id"]
+    assert b"" == end
+
+
+def test_a_line_may_be_in_both_files(sandbox: Sandbox) -> None:
+    """The same id is answered in the output file and failed in the error file; it is paid for once."""
+    sandbox.control("PUT", "faults", {"lines": {"kind_by_input": [{"contains": "Odd", "kind": "both_files"}]}})
+    batch = sandbox.run([chat_line("a", "Odd One")])
+    files = (batch.output_file_id, batch.error_file_id)
+
+    assert [["a"], ["a"]] == [[line["custom_id"] for line in sandbox.lines(file)] for file in files]
+    assert 1 == sandbox.control("GET", "account")["requests_paid"]
 
 
 def test_lines_go_wrong_by_their_text(sandbox: Sandbox) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from batchd.core.model import SpooledFile
 from batchd.core.result_index import Place
-from batchd.errors import SpoolError
+from batchd.errors import SpoolError, SpoolFullError
 from batchd.ports import Spool
 from batchd.spool import FolderSpool
 from tests.fakes.spool import FakeSpool
@@ -144,6 +144,39 @@ def test_a_result_that_fails_on_the_way_keeps_the_one_there_was(spool: Spool) ->
     assert before == spool.measure_result("u1", "output")
 
 
+def test_all_files_of_a_batch_are_removed_and_no_other(spool: Spool) -> None:
+    """Input and results go; doing it again is no error."""
+    for uid in ("u1", "u2"):
+        write_lines(spool, uid, 1)
+        spool.store_result(uid, "output", 1, holding(b"x"))
+    spool.store_result("u1", "error", 1, holding(b"x"))
+
+    spool.remove_files("u1")
+    spool.remove_files("u1")
+
+    measured = [
+        (spool.measure_input(uid), spool.measure_result(uid, "output"), spool.measure_result(uid, "error"))
+        for uid in ("u1", "u2")
+    ]
+    assert (None, None, None) == measured[0]
+    assert measured[1][0] is not None
+    assert measured[1][1] is not None
+
+
+def test_old_input_files_are_named(spool: Spool) -> None:
+    """By age; result files are not asked for."""
+    write_lines(spool, "u1", 1)
+    spool.store_result("u2", "output", 1, holding(b"x"))
+
+    assert ["u1"] == spool.old_inputs(0)
+    assert [] == spool.old_inputs(3600)
+
+
+def test_an_empty_spool_has_room(spool: Spool) -> None:
+    """Free room is told in bytes."""
+    assert spool.free_bytes() > 0
+
+
 def test_output_and_error_files_are_two_files(spool: Spool) -> None:
     """One batch has one of each."""
     spool.store_result("u1", "output", 1, holding(b"good\n"))
@@ -183,7 +216,7 @@ def test_folder_and_files_are_private_whatever_the_umask(folder: Path, umask: in
         os.umask(before)
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.iterdir()]}
-    assert modes == {"spool": 0o700, "u1.input.jsonl": 0o600, "u1.output.jsonl": 0o600}
+    assert modes == {"spool": 0o700, ".ledger.ledger": 0o600, "u1.input.jsonl": 0o600, "u1.output.jsonl": 0o600}
 
 
 def test_a_folder_that_others_may_read_is_made_private(folder: Path) -> None:
@@ -207,12 +240,12 @@ def test_temporary_files_carry_the_epoch_and_are_gone_afterwards(folder: Path) -
 
     def fill(sink: BinaryIO) -> None:
         sink.write(b"x")
-        during.extend(path.name for path in folder.iterdir())
+        during.extend(path.name for path in folder.glob(".*.part"))
 
     FolderSpool(folder).store_result("u1", "output", 7, fill)
 
     assert during == [".u1.output.jsonl.7.part"]
-    assert [path.name for path in folder.iterdir()] == ["u1.output.jsonl"]
+    assert {path.name for path in folder.iterdir()} == {".ledger.ledger", "u1.output.jsonl"}
 
 
 def test_what_a_crash_left_behind_long_ago_is_removed(folder: Path) -> None:
@@ -226,7 +259,7 @@ def test_what_a_crash_left_behind_long_ago_is_removed(folder: Path) -> None:
 
     write_lines(FolderSpool(folder), "u1", 1)
 
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in folder.glob("*u1*")} | {path.name for path in folder.glob(".*.part")}
     assert names == {".young.input.jsonl.x.part", "u1.input.jsonl"}
 
 
@@ -257,12 +290,12 @@ def test_a_full_disk_is_explained(folder: Path, monkeypatch: pytest.MonkeyPatch)
     write_lines(spool, "u0", 1)
     monkeypatch.setattr(os, "fsync", full)
 
-    with pytest.raises(SpoolError, match="no space is left") as caught:
+    with pytest.raises(SpoolFullError, match="no space is left") as caught:
         write_lines(spool, "u1", 1)
 
     assert str(spool.input_path("u1")) in caught.value.message
     assert "free some space" in caught.value.next_command
-    assert [path.name for path in folder.iterdir()] == ["u0.input.jsonl"]
+    assert {path.name for path in folder.iterdir()} == {".ledger.ledger", "u0.input.jsonl"}
 
 
 def test_a_file_in_the_folders_place_is_explained(folder: Path) -> None:
@@ -271,6 +304,18 @@ def test_a_file_in_the_folders_place_is_explained(folder: Path) -> None:
 
     with pytest.raises(SpoolError, match="other than a folder"):
         write_lines(FolderSpool(folder), "u1", 1)
+
+
+def test_files_of_another_ledger_are_none_of_ours(folder: Path) -> None:
+    """Two ledgers with one spool folder: neither names files that could be the other's."""
+    write_lines(FolderSpool(folder, "one"), "u1", 1)
+    alone = FolderSpool(folder, "one").old_inputs(0)
+    other = FolderSpool(folder, "two")
+    write_lines(other, "u2", 1)
+
+    assert ["u1"] == alone
+    assert [] == other.old_inputs(0)
+    assert [] == FolderSpool(folder, "one").old_inputs(0)
 
 
 def test_a_changed_input_file_is_not_rewritten(folder: Path) -> None:

@@ -191,36 +191,61 @@ def test_a_batch_is_found_by_whatever_a_person_has(desk: Desk, batch: Batch) -> 
 
 def test_the_vendors_ids_that_are_known_are_told_apart(desk: Desk, batch: Batch) -> None:
     """By account; uids by themselves."""
-    desk.store.transact(lambda ledger: ledger.batches.note(batch, vendor_batch_id="b1", fenced_file_id="f1"))
+    desk.store.transact(lambda ledger: ledger.batches.note(batch, vendor_batch_id="b1"))
 
-    assert {"b1"} == desk.store.read(lambda ledger: ledger.batches.known_vendor_ids("local", ["b1", "b2"]))
-    assert set() == desk.store.read(lambda ledger: ledger.batches.known_vendor_ids("other", ["b1"]))
+    assert {"b1": batch.created_at} == desk.store.read(lambda ledger: ledger.batches.sent_at("local", ["b1", "b2"]))
+    assert {} == desk.store.read(lambda ledger: ledger.batches.sent_at("other", ["b1"]))
     many = [f"u{number}" for number in range(1000)]
     assert {"u1"} == desk.store.read(lambda ledger: ledger.batches.known_uids(many))
-    assert [(batch.id, "f1")] == desk.store.read(lambda ledger: ledger.batches.fenced("local", 60.0))
+
+
+def test_each_unknown_try_stays_on_watch_for_its_time(desk: Desk, batch: Batch) -> None:
+    """One does not push out another, and one that is there already is not put there anew."""
+
+    def watched(account: str, seconds: float) -> list[tuple[int, str]]:
+        found = desk.store.read(lambda ledger: ledger.batches.watched(account, seconds))
+        return [(one.attempt, one.file_id) for one in found if one.batch_id == batch.id]
+
+    def watch(ledger: Ledger) -> None:
+        for attempt, file_id in ((1, "f1"), (2, "f2"), (2, "f3")):
+            ledger.batches.watch(replace(batch, attempt=attempt, vendor_file_id=file_id))
+
+    desk.store.transact(watch)
+
+    assert [(1, "f1"), (2, "f2")] == watched("local", 60.0)
+    assert [] == watched("other", 60.0)
+    desk.db.execute("UPDATE batchd_watch SET since = '2026-01-01 00:00:00.000' WHERE attempt = 1")
+    assert [(2, "f2")] == watched("local", 60.0)
 
 
 def test_waits_are_told_by_the_databases_clock(desk: Desk, batch: Batch) -> None:
-    """Since the intent, since the submit, and past the vendor's window."""
+    """Past the time for settling, since the first absence and the submit, and past the vendor's window."""
     submitted = moved(desk, batch, BatchState.SUBMITTING, BatchState.SUBMITTED)
+    desk.store.transact(lambda ledger: ledger.batches.settle_within(submitted, 60.0))
+    assert -60 <= desk.store.read(lambda ledger: ledger.batches.seconds_unsettled(submitted)) < -50
+    desk.store.transact(lambda ledger: ledger.batches.note_absent(submitted))
+    assert 0 <= desk.store.read(lambda ledger: ledger.batches.seconds_absent(submitted)) < 10
 
     def seconds() -> list[float]:
         return desk.store.read(
             lambda ledger: [
-                ledger.batches.seconds_waiting(submitted),
+                ledger.batches.seconds_unsettled(submitted),
+                ledger.batches.seconds_absent(submitted),
                 ledger.batches.seconds_since_submit(submitted),
                 ledger.batches.seconds_past_window(submitted),
             ]
         )
 
-    assert seconds()[2] < 0
+    assert seconds()[-1] < 0
     hour_ago, now = desk.db.clock() - dt.timedelta(hours=1), desk.db.clock()
     desk.store.transact(
-        lambda ledger: ledger.batches.note(submitted, intent_at=hour_ago, submitted_at=hour_ago, expires_at=hour_ago)
+        lambda ledger: ledger.batches.note(
+            submitted, settle_by=hour_ago, absent_since=hour_ago, submitted_at=hour_ago, expires_at=hour_ago
+        )
     )
     assert all(3599 < found < 3660 for found in seconds())
     desk.store.transact(lambda ledger: ledger.batches.note(submitted, expires_at=now + dt.timedelta(hours=1)))
-    assert -3601 < seconds()[2] < -3540
+    assert -3601 < seconds()[-1] < -3540
 
 
 def test_a_time_is_read_as_it_was_written(desk: Desk, batch: Batch) -> None:

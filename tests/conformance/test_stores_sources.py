@@ -11,7 +11,7 @@ from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn, KeyEquality, KeyKind
 from batchd.errors import ConfigError, DatabaseError
 from batchd.store.dialects.sqlite import read_only
-from batchd.store.installation import adopt
+from batchd.store.installation import adopt_copied, adopt_moved
 from batchd.store.opening import open_database
 from batchd.store.source import SourceTable
 from tests.conformance.stores import ITEM, ColumnSpec, Desk, SqliteUnderTest, StoreUnderTest, a_definition
@@ -266,7 +266,10 @@ def test_a_person_says_whether_it_moved_or_was_copied(desk: Desk, copied: str, i
     original = desk.store.read(lambda ledger: ledger.installation_id())
     database = open_database(copied)
 
-    adopt(database.engine, database.dialect, database.url, copied=is_copy)
+    if is_copy:
+        adopt_copied(database.engine, database.dialect, database.url, actor="a person")
+    else:
+        adopt_moved(database.engine, database.dialect, database.url)
 
     store = database.store(actor="t", is_dead=lambda _: False)
     assert is_copy == (original != store.read(lambda ledger: ledger.installation_id()))

@@ -24,7 +24,12 @@ class FakeSpool:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.files: dict[str, bytes] = {}
+        self.room = 1_000_000_000_000
+        self.old: set[str] = set()
         self._folder = folder
+
+    def free_bytes(self) -> int:
+        return self.room
 
     @contextlib.contextmanager
     def write_input(self, uid: str) -> Iterator[InputWriter]:
@@ -43,6 +48,14 @@ class FakeSpool:
 
     def remove_input(self, uid: str) -> None:
         self.files.pop(self.input_path(uid).name, None)
+
+    def remove_files(self, uid: str) -> None:
+        for name in [self.input_path(uid).name, _result_name(uid, "output"), _result_name(uid, "error")]:
+            self.files.pop(name, None)
+
+    def old_inputs(self, seconds: float) -> list[str]:
+        inputs = {name.removesuffix(".input.jsonl") for name in self.files if name.endswith(".input.jsonl")}
+        return sorted(inputs if seconds <= 0 else inputs & self.old)
 
     def store_result(self, uid: str, kind: ResultKind, epoch: int, fill: Callable[[BinaryIO], None]) -> SpooledFile:
         del epoch

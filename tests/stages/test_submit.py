@@ -58,7 +58,7 @@ def test_file_and_batch_carry_what_an_orphan_is_found_by(bench: Bench) -> None:
     [
         (VendorBusyError("busy", code="rate_limit_exceeded", retry_after=0.0), "built", None, 12),
         (VendorAuthError("key refused", code="invalid_api_key"), "built", "vendor-auth", 4),
-        (VendorBillingError("no money", code="insufficient_quota"), "built", "billing-stop", 20),
+        (VendorBillingError("no money", code="insufficient_quota"), "built", "billing-stop", 3),
         (VendorRefusedError("no such endpoint", code="invalid_value"), "held", "submit-refused", 20),
         (VendorUnreachableError("no route", code="unreachable"), "built", None, 12),
     ],

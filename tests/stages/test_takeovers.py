@@ -55,7 +55,7 @@ def test_an_id_that_comes_too_late_does_not_replace_that_of_the_batch_sent_anew(
     assert LeaseLostError.exit_code in counts.causes
     (sent_anew,) = [one.id for one in bench.vendor.batches() if one.input_file_id == bench.batch(2)["vendor_file_id"]]
     assert sent_anew == bench.batch(2)["vendor_batch_id"]
-    assert ("extra-batch", "batch 2") in bench.findings()
+    assert ("late-batch", "batch 2") in bench.findings()
     bench.run_until_quiet()
     assert [(100, "applied"), (1, "applied")] == bench.outcomes()
 

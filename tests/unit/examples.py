@@ -60,7 +60,6 @@ def a_batch(**changes: Any) -> Batch:
         "input_bytes": 1,
         "input_sha256": "0" * 64,
         "looks": 0,
-        "absences": 0,
         "checks_waived": False,
         "created_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
     }

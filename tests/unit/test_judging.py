@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import orjson
+import pytest
 
 from batchd.core.bodies import custom_id
 from batchd.core.judging import FileAnswers, Judged, RefusedAnswers
@@ -11,6 +12,7 @@ from batchd.core.refusals import Refusal, Remedy
 from batchd.core.result_index import Place, index_results
 from batchd.core.result_lines import LineReader
 from batchd.core.verdicts import Verdict
+from batchd.errors import SpoolError
 from tests.unit.examples import a_task, chat
 
 UID = "0" * 31 + "1"
@@ -42,6 +44,20 @@ def test_requests_are_judged_in_the_order_asked_for() -> None:
     ]
     assert [one.verdict.outcome for one in found] == [Outcome.APPLIED] * 2
     assert (line(1, "one").decode().rstrip("\n"),) == found[0].lines
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [line(2, "one"), line(1, "won"), b"not json\n", b"\n"],
+    ids=["another row's", "other words", "no JSON", "none"],
+)
+def test_a_line_that_is_not_what_was_indexed_is_no_answer(altered: bytes) -> None:
+    """A file that somebody alters between two chunks is noticed before a row gets what stands there now."""
+    index = index_results(UID, frozenset({1, 2}), [("output", [(0, line(1, "one"))])])
+    found = FileAnswers(index, LineReader(a_task()), lambda places: dict.fromkeys(places, altered))
+
+    with pytest.raises(SpoolError, match="altered while it was applied"):
+        found.judge([1])
 
 
 def test_a_request_without_a_line_is_missing() -> None:

@@ -120,8 +120,8 @@ def test_a_cut_off_last_line_is_seen(last: bytes, broken: bool) -> None:  # noqa
 
 def test_empty_files_hold_nothing() -> None:
     """A vendor may send an empty file, or none."""
-    assert ResultIndex() == indexed([], [])
-    assert ResultIndex() == index_results(UID, SEQS, [])
+    assert ResultIndex(UID) == indexed([], [])
+    assert ResultIndex(UID) == index_results(UID, SEQS, [])
 
 
 @pytest.mark.parametrize("said", ['"\\ud800"', "[" * 400 + "]" * 400, "NaN"])

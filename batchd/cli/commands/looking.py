@@ -1,4 +1,4 @@
-"""status, batches, show, failures: reading the ledger."""
+"""status, batches, show, failures, verify: reading the ledger."""
 
 from typing import Annotated
 
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command("batches")(batches)
     app.command("show")(show)
     app.command("failures")(failures)
+    app.command("verify")(verify)
 
 
 def status(
@@ -87,5 +88,18 @@ def failures(
         from batchd.cli import looking
 
         return looking.failures(call, limit=limit)
+
+    conduct(call_of(ctx, config, task, as_json), command)
+
+
+def verify(
+    ctx: typer.Context, *, config: ConfigOption = None, task: TaskOption = None, as_json: JsonOption = False
+) -> None:
+    """Prove the promises from ledger, spool and vendor; changes nothing."""
+
+    def command(call: Call) -> int:
+        from batchd.cli import verifying
+
+        return verifying.verify(call)
 
     conduct(call_of(ctx, config, task, as_json), command)

@@ -1,4 +1,4 @@
-"""retry, pause, resume, resolve, cancel: what a person does about it."""
+"""retry, reapply, pause, resume, resolve, cancel: what a person does about it."""
 
 from typing import Annotated
 
@@ -15,6 +15,7 @@ TaskArgument = Annotated[str | None, typer.Argument(metavar="TASK", help="The ta
 def register(app: typer.Typer) -> None:
     """Adds the commands of this family."""
     app.command("retry")(retry)
+    app.command("reapply")(reapply)
     app.command("pause")(pause)
     app.command("resume")(resume)
     app.command("cancel")(cancel)
@@ -38,6 +39,38 @@ def retry(
         from batchd.cli import operating
 
         return operating.retry(call, key or [])
+
+    conduct(call_of(ctx, config, task, as_json), command)
+
+
+def reapply(
+    ctx: typer.Context,
+    *,
+    config: ConfigOption = None,
+    task: TaskOption = None,
+    as_json: JsonOption = False,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="KEY", help="Only this row; may be given again. Parts of a key: EU,7."),
+    ] = None,
+    batch: Annotated[str | None, typer.Option("--batch", metavar="ID", help="Only rows of this batch.")] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="OUTCOMES", help="Only these outcomes, with commas, such as poison,invalid."),
+    ] = None,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for those who look later.")
+    ] = "reapplied by a person",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Try each write and take it back; tell what would be written.")
+    ] = False,
+) -> None:
+    """Write answers that were paid for and kept, once the column or field is mended. Nothing is paid again."""
+
+    def command(call: Call) -> int:
+        from batchd.cli import operating
+
+        return operating.reapply(call, operating.ReapplyOptions(key or [], batch, only, reason, dry_run))
 
     conduct(call_of(ctx, config, task, as_json), command)
 

@@ -23,6 +23,7 @@ class LedgerDialect(Protocol):
     """One database's ways. A dialect file holds only what differs from the others."""
 
     name: str
+    has_schemas: bool
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
         """An engine whose transactions are durable and serialise writers of the ledger."""

@@ -30,6 +30,7 @@ class SqliteDialect:
     """SQLite's ways."""
 
     name = "sqlite"
+    has_schemas = False
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
         """An engine on an existing file; ``create`` lets SQLite make it. Raises DatabaseError."""

@@ -1,0 +1,74 @@
+"""The room there is for batch files, looked at before rows are claimed: claiming is what stops first.
+
+A file that ends in the middle of a full disk is thrown away and built again later. Results can't be built again, and
+the vendor's copy expires; so what open batches will need is kept free for them.
+"""
+
+import structlog
+
+from batchd import events
+from batchd.errors import SpoolError, SpoolFullError
+from batchd.ports import Ledger, Workplace
+
+log = structlog.get_logger("batchd")
+
+SUBJECT = "spool"
+_KINDS = ("spool-full", "spool-unusable")
+# Less would make many small batches of a large backlog, each as soon as another's results are smaller than thought.
+_LEAST = 1_000_000
+
+
+def room_for_input(place: Workplace) -> int:
+    """Bytes that the next batch file may have; 0 where nothing may be claimed, and then a finding says so.
+
+    Free are the disk's free bytes, less the reserve, less what the results of open batches will need, taken to be as
+    large as their input files. Half of that is for the file, half for its own results.
+    """
+    try:
+        free = place.spool.free_bytes()
+    except SpoolError as error:
+        report_trouble(place, error)
+        return 0
+    needed = place.spool_reserve + place.store.read(lambda ledger: ledger.batches.bytes_on_the_way())
+    room = free - needed
+    if room < _LEAST:
+        _settle(place, "spool-full", f"{free:,} bytes are free; {needed + _LEAST:,} are needed before more is claimed")
+        return 0
+    # A batch whose results found no room shows that the guess was too low.
+    waiting = place.store.read(lambda ledger: ledger.findings.is_open("spool-full", "batch"))
+    _settle(place)
+    return 0 if waiting else room // 2
+
+
+def report_trouble(place: Workplace, error: SpoolError) -> None:
+    """Raises the finding of a file that could not be written; it goes away once there is room."""
+    _settle(place, finding_of(error), error.message)
+
+
+def finding_of(error: SpoolError) -> str:
+    """The kind of finding that an error of the spool asks for."""
+    return "spool-full" if isinstance(error, SpoolFullError) else "spool-unusable"
+
+
+def _settle(place: Workplace, kind: str | None = None, detail: str = "") -> None:
+    """Leaves this finding about the spool open, and no other one."""
+    wanted = {kind} - {None}
+    if wanted == place.store.read(_open_kinds):
+        return
+
+    def written(ledger: Ledger) -> None:
+        for other in _KINDS:
+            if other != kind:
+                ledger.findings.close(other, SUBJECT)
+        if kind is not None:
+            ledger.findings.open(kind, SUBJECT, detail)
+
+    place.store.transact(written, step="room.report")
+    if kind is None:
+        log.info(events.SPOOL_MENDED)
+    else:
+        log.error(events.SPOOL_REFUSED, finding=kind, reason=detail)
+
+
+def _open_kinds(ledger: Ledger) -> set[str | None]:
+    return {kind for kind in _KINDS if ledger.findings.is_open(kind, SUBJECT)}

@@ -1,0 +1,87 @@
+"""Answers become rows: what a chunk's answers come to under the rows' locks, and how one bad row is found in it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from batchd.core.judging import Judged
+from batchd.core.landing import before_image, landing, values_to_write
+from batchd.core.model import Batch, Kept, OpenRequest, RowNow
+from batchd.core.outcomes import RULES, Outcome
+from batchd.core.tasks import TaskDefinition
+from batchd.core.verdicts import Verdict
+from batchd.errors import DataRefusedError
+from batchd.ports import Ledger, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A request with what its answer comes to; ``row`` is what stands in the table under the lock."""
+
+    request: OpenRequest
+    judged: Judged
+    row: RowNow | None
+    outcome: Outcome
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the vendor's line says."""
+        return self.judged.verdict
+
+    @property
+    def reason(self) -> tuple[str, str]:
+        """Code and our sentence; both empty where it is written."""
+        if self.verdict.sentence or self.outcome is Outcome.APPLIED:
+            return self.verdict.code, self.verdict.sentence
+        return self.outcome.value, RULES[self.outcome].meaning
+
+
+def land(request: OpenRequest, judged: Judged, row: RowNow | None) -> Landed:
+    """Where an answer lands: on the row as it is under the lock, or nowhere."""
+    return Landed(request, judged, row, landing(request, judged.verdict, row))
+
+
+def write_rows(
+    ledger: Ledger, rows: Rows, task: TaskDefinition, batch: Batch, landed: Sequence[Landed]
+) -> frozenset[tuple[int, str]]:
+    """Writes what is to be applied, keeps the before-images, raises ``pending-not-cleared`` where it is due.
+
+    Args:
+        ledger: the transaction.
+        rows: the task's table, whose rows are locked.
+        task: what is written, and what is pending.
+        batch: whose answers they are.
+        landed: the chunk; whatever is not to be applied is passed over.
+
+    Returns:
+        Identities of rows that are pending after their write.
+
+    Raises:
+        DataRefusedError: the values of a row are refused.
+    """
+    applied = [one for one in landed if one.outcome is Outcome.APPLIED]
+    rows.write([(one.request.key, values_to_write(task, one.verdict, batch.uid)) for one in applied])
+    images = [Kept(one.request.seq, "before", before_image(one.row.before)) for one in applied if one.row is not None]
+    ledger.contents.keep(batch.id, images)
+    pending = rows.pending_among([one.request.key for one in applied])
+    if pending and task.pending is not None:
+        ledger.findings.open("pending-not-cleared", f"task {batch.task}")
+    return pending
+
+
+def by_halves(chunk: Sequence[Judged], write: Callable[[Sequence[Judged]], None]) -> None:
+    """Writes a chunk; where the database refuses its values, halves it until the poison row is alone.
+
+    ``write`` is given each piece in a transaction of its own, and a poison row once more, marked as such.
+    """
+    try:
+        write(chunk)
+    except DataRefusedError as error:
+        if len(chunk) > 1:
+            half = len(chunk) // 2
+            by_halves(chunk[:half], write)
+            by_halves(chunk[half:], write)
+        elif chunk[0].is_answer:
+            write([chunk[0].poisoned(error.message)])
+        else:
+            # No value of this row was to be written: it is not to blame.
+            raise

@@ -1,0 +1,228 @@
+"""Signals at every fault point: the unit in hand is finished, nothing stays leased, the next run goes on."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.cli_world import command_environment
+from tests.drills.forking import Ended
+from tests.drills.scenarios import route, routes
+from tests.drills.slot import Slot
+
+PATIENCE = 30.0
+RUN = ("run", "--until-idle")
+DAEMON = ("run",)
+DONE = Ended(0, None)
+INTERRUPTED = Ended(130, None)
+# Every step of a plain run, by what it belongs to; a test holds this list to what a run passes.
+STEPS = {
+    "claim": (
+        "claim.register",
+        "claim.lease",
+        "claim.version",
+        "claim.file",
+        "claim.record",
+        "claim.sweep",
+        "claim.release",
+    ),
+    "lease": ("lease.take", "lease.release"),
+    "submit": ("submit.upload", "submit.intent", "submit.create", "submit.record"),
+    "poll": ("poll.retrieve", "poll.record"),
+    "list": ("poll.list",),
+    "collect": ("collect.download", "collect.record"),
+    "spool": ("spool.fsync", "spool.rename", "spool.sync_folder"),
+    "apply": ("apply.chunk", "apply.close"),
+    "cleanup": ("cleanup.remove_files", "cleanup.record"),
+    "recover": ("recover.accounts", "recover.list", "recover.strangers", "recover.read"),
+}
+SENDING = ("claim", "submit")
+CHECKING = ("poll", "collect", "apply")
+# Files go at once, and each claim reads the whole table.
+PACE = 'keep_files = "0s"\nsweep_interval = "1ms"'
+
+
+def points(*groups: str) -> list[str]:
+    """Both points of each step of these groups."""
+    steps = [step.partition(".") for group in groups for step in STEPS[group]]
+    return [f"{stage}.{when}_{act}" for stage, _, act in steps for when in ("before", "after")]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slot]:
+    """One folder with one vendor for all drills."""
+    with Slot(tmp_path_factory.mktemp("signals")) as slot:
+        yield slot
+
+
+@pytest.fixture
+def slot(place: Slot) -> Iterator[Slot]:
+    """The folder, put back, with nothing to do."""
+    place.begin(0, daemon=PACE, batch_size=2, max_open_batches=99)
+    yield place
+    place.vendor.control("DELETE", "faults")
+
+
+def add_rows(slot: Slot, number: int) -> None:
+    """More pending rows."""
+    slot.execute(
+        "WITH RECURSIVE one(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM one WHERE id < ?)"
+        " INSERT INTO person (id, resume) SELECT id + top, 'Ada Number' || (id + top)"
+        " FROM one, (SELECT coalesce(max(id), 0) AS top FROM person)",
+        number,
+    )
+
+
+def prepare(slot: Slot, group: str) -> None:
+    """Rows that lead a daemon through this group's points: one batch is asked for by its name, several by a list."""
+    add_rows(slot, {"poll": 1, "list": 7}.get(group, 3))
+    if group == "list":
+        assert slot.run("submit") == DONE, slot.said()
+
+
+def run(slot: Slot, *arguments: str, failpoint: str) -> Ended:
+    """Runs a command that a point ends."""
+    try:
+        return slot.start(*arguments, failpoint=failpoint).wait(PATIENCE)
+    except TimeoutError:
+        pytest.fail(f"{failpoint} was not passed, or ended nothing\n{slot.said()}")
+
+
+def assert_left_in_order(slot: Slot, after: str) -> None:
+    """Nothing is leased, and every open batch stands where the next run finds it."""
+    leased = slot.execute(
+        "SELECT 'batch', id FROM batchd_batch WHERE lease_owner IS NOT NULL"
+        " UNION ALL SELECT 'task', id FROM batchd_task WHERE lease_owner IS NOT NULL"
+    )
+    assert [] == leased, f"still leased after {after}\n{slot.said()}"
+    submitting = slot.execute("SELECT id FROM batchd_batch WHERE state = 'submitting'")
+    assert [] == submitting, f"the create in hand was not finished after {after}\n{slot.said()}"
+
+
+def assert_all_done(slot: Slot) -> None:
+    """The next run ends as one that nobody disturbed: every row written once and paid for once."""
+    assert slot.run(*RUN) == DONE, slot.said()
+    ((rows, named),) = slot.execute("SELECT count(*), count(name) FROM person")
+    assert rows == named, slot.said()
+    assert {1} == set(Counter(key for (key,) in slot.execute("SELECT id FROM audit")).values())
+    assert [(0,)] == slot.execute("SELECT count(*) FROM batchd_gate")
+    assert {"closed"} == {state for (state,) in slot.execute("SELECT state FROM batchd_batch")}
+    assert [1] * rows == list(slot.vendor.paid().values())
+    assert [] == slot.execute("SELECT kind, subject FROM batchd_finding WHERE closed_at IS NULL")
+
+
+def test_the_steps_named_here_are_those_of_a_plain_run(slot: Slot) -> None:
+    """A step that is new is drilled too."""
+    passed = set()
+    for group in ("list", "poll"):
+        prepare(slot, group)
+        assert slot.run(*RUN, traced=True) == DONE, slot.said()
+        passed |= set(slot.passed())
+
+    assert set(points(*STEPS)) == passed
+
+
+@pytest.mark.parametrize("group", list(STEPS))
+def test_a_daemon_that_is_terminated_finishes_its_unit(slot: Slot, group: str) -> None:
+    """SIGTERM at each point: exit code 0, nothing leased; one daemon after the other, all rows are done in the end."""
+    for point in points(group):
+        prepare(slot, group)
+
+        ended = run(slot, *DAEMON, failpoint=f"{point}:1:TERM")
+
+        assert ended == DONE, f"{point}: {ended}\n{slot.said()}"
+        assert_left_in_order(slot, point)
+    assert_all_done(slot)
+
+
+def test_a_submit_that_is_terminated_finishes_its_batch(slot: Slot) -> None:
+    """SIGTERM at each point: exit code 130, nothing leased; what is left is the next one's."""
+    for point in points(*SENDING):
+        add_rows(slot, 3)
+
+        ended = run(slot, "submit", failpoint=f"{point}:1:TERM")
+
+        assert ended == INTERRUPTED, f"{point}: {ended}\n{slot.said()}"
+        assert_left_in_order(slot, point)
+    assert_all_done(slot)
+
+
+def test_a_check_that_is_terminated_finishes_its_step(slot: Slot) -> None:
+    """SIGTERM at each point: exit code 130, nothing leased; the same check again does the rest."""
+    some = points(*CHECKING)
+    add_rows(slot, 2 * len(some))
+    assert slot.run("submit") == DONE, slot.said()
+    for batch, point in enumerate(some, 2):
+        ended = run(slot, "check", str(batch), failpoint=f"{point}:1:TERM")
+
+        assert ended == INTERRUPTED, f"{point}: {ended}\n{slot.said()}"
+        assert_left_in_order(slot, point)
+    assert_all_done(slot)
+
+
+def test_a_second_ctrl_c_ends_a_daemon_at_once(slot: Slot) -> None:
+    """The first waits for the unit in hand, however long that takes; the second does not, and a restart mends it."""
+    slot.vendor.control("PUT", "faults", routes(route("files.create", hang=60.0)))
+    add_rows(slot, 3)
+    with real_command(slot, *DAEMON) as daemon:
+        wait_until_passed(slot, "submit.before_upload")
+        daemon.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        waits = daemon.poll() is None
+        daemon.send_signal(signal.SIGTERM)
+        daemon.send_signal(signal.SIGINT)
+        code = daemon.wait(10)
+    slot.vendor.control("DELETE", "faults")
+
+    assert waits
+    assert code == 130
+    assert_all_done(slot)
+
+
+def test_a_terminal_that_is_closed_ends_a_daemon_gently(slot: Slot) -> None:
+    """SIGHUP is taken as SIGTERM: the unit in hand is finished."""
+    add_rows(slot, 3)
+
+    ended = run(slot, *DAEMON, failpoint="submit.before_create:1:HUP")
+
+    assert ended == DONE, slot.said()
+    assert_left_in_order(slot, "SIGHUP")
+    assert_all_done(slot)
+
+
+def test_a_reader_that_has_gone_stops_no_work(slot: Slot) -> None:
+    """`batchd run --until-idle | head -1`: what is told has no reader any more; the rows are done all the same."""
+    add_rows(slot, 5)
+    with real_command(slot, *RUN, "--json") as reported:
+        assert reported.stdout is not None
+        reported.stdout.close()
+        code = reported.wait(PATIENCE)
+
+    assert code == 0
+    assert [(5,)] == slot.execute("SELECT count(*) FROM person WHERE done_at IS NOT NULL")
+    assert_all_done(slot)
+
+
+def real_command(slot: Slot, *arguments: str) -> subprocess.Popen[bytes]:
+    """A process that ends as a user's does: with all that the interpreter does at its end."""
+    slot.points.unlink(missing_ok=True)
+    with slot.log.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "batchd", *arguments],
+            cwd=slot.folder,
+            env=command_environment(BATCHD_FAILPOINT_LOG=str(slot.points)),
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+
+
+def wait_until_passed(slot: Slot, point: str) -> None:
+    """Waits until a traced command has come to a point."""
+    deadline = time.monotonic() + PATIENCE
+    while point not in slot.passed():
+        assert time.monotonic() < deadline, slot.said()
+        time.sleep(0.01)

@@ -1,0 +1,193 @@
+"""A place where one case after the other is run: a folder, a database that is put back before each, a vendor."""
+
+import json
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Self
+
+from batchd.failpoints import ARMED, LOGGED
+from tests.drills.forking import Ended, Process
+from tests.drills.vendor import Vendor
+
+CONFIG = """\
+[database]
+url = "sqlite:///people.db"
+[vendors.local]
+kind = "sandbox"
+batch_duration = "{batch_duration}"
+resubmit = "{resubmit}"
+timeout = "{timeout}"
+create_timeout = "{create_timeout}"
+submit_grace = "{submit_grace}"
+[daemon]
+check_interval = "50ms"
+apply_rows = {apply_rows}
+lease = "{lease}"
+{daemon}
+[tasks.people]
+vendor = "local"
+table = "person"
+key = ["id"]
+pending = "done_at IS NULL"
+model = "gpt-6-luna"
+prompt = "{{{{ resume }}}}"
+null = "error"
+batch_size = {batch_size}
+max_open_batches = {max_open_batches}
+max_attempts = 3
+retry_delay = "0s"
+on_success = {{ done_at = {{ now = "utc" }} }}
+[tasks.people.fields]
+name = {{ type = "string", column = "name" }}
+"""
+SETTINGS: dict[str, Any] = {
+    "batch_duration": "0s",
+    "resubmit": "fence",
+    "timeout": "600s",
+    "create_timeout": "900ms",
+    "submit_grace": "1s",
+    "apply_rows": 4,
+    "lease": "5m",
+    "daemon": "",
+    "batch_size": 10,
+    "max_open_batches": 2,
+}
+
+# The audit counts every write to a row, whoever makes it: a row that is written twice was applied twice.
+TABLE = """
+CREATE TABLE person (id INT PRIMARY KEY, resume TEXT, name TEXT, done_at TEXT);
+CREATE TABLE audit (id INT, name TEXT);
+CREATE TRIGGER person_audit AFTER UPDATE OF name ON person BEGIN INSERT INTO audit VALUES (NEW.id, NEW.name); END;
+"""
+# Cases of one vendor; then its list is emptied, since every case reads all of it.
+_CASES_A_VENDOR = 25
+_WARM_UP_ID = -1
+
+
+class Slot:
+    """One folder with one vendor. ``log`` holds what all commands of the case at hand have said."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.database = folder / "people.db"
+        self.log = folder / "batchd.log"
+        self.points = folder / "points.log"
+        self._template = folder / "template.db"
+        self._spool = folder / "spool"
+        self._template_spool = folder / "template.spool"
+        self._cases = 0
+        self.vendor = Vendor(folder)
+        self.configure(**settings)
+        self._prepare()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.vendor.close()
+
+    def configure(self, **settings: Any) -> None:
+        """Writes the config; what is not named has the drill's usual value (see ``SETTINGS``)."""
+        text = CONFIG.format(**{**SETTINGS, **settings})
+        (self.folder / "config.toml").write_text(text, encoding="utf-8")
+
+    def begin(self, rows: int, *, faults: Mapping[str, Any] | None = None, sql: str = "", **settings: Any) -> None:
+        """Starts a case: a table with so many pending rows, ids from 1, a vendor with these faults.
+
+        ``sql`` is run on the fresh database, for rows and triggers of the case's own.
+        """
+        if self._cases and self._cases % _CASES_A_VENDOR == 0:
+            self.configure()
+            self._prepare()
+        self._cases += 1
+        self._put_back()
+        self.configure(**settings)
+        self.execute("UPDATE batchd_installation SET installation_id = ?", uuid.uuid4().hex)
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            connection.executemany("INSERT INTO person (id, resume) VALUES (?, ?)", people(rows))
+            connection.executescript(sql)
+        self.vendor.begin(faults or {})
+
+    def start(self, *arguments: str, failpoint: str = "", traced: bool = False) -> Process:
+        """Starts ``batchd``, with a fault point armed, or noting the points it passes in ``points``."""
+        environment = {ARMED: failpoint, LOGGED: str(self.points) if traced else ""}
+        if traced:
+            self.points.unlink(missing_ok=True)
+        return Process(arguments, folder=self.folder, environment=environment, log=self.log)
+
+    def run(self, *arguments: str, failpoint: str = "", traced: bool = False) -> Ended:
+        """Runs ``batchd`` to its end."""
+        return self.start(*arguments, failpoint=failpoint, traced=traced).wait()
+
+    def passed(self) -> list[str]:
+        """The fault points that the last traced command has passed, in order."""
+        return self.points.read_text(encoding="ascii").split() if self.points.exists() else []
+
+    def execute(self, sql: str, *values: object) -> list[Any]:
+        """What a person at the database sees and does."""
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection, connection:
+            return connection.execute(sql, values).fetchall()
+
+    def document(self, *arguments: str) -> dict[str, Any]:
+        """What a command with ``--json`` says."""
+        log, self.log = self.log, self.folder / "document.json"
+        self.log.unlink(missing_ok=True)
+        try:
+            self.run(*arguments, "--json")
+            lines = [line for line in self.log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+        finally:
+            self.log = log
+        found: dict[str, Any] = json.loads(lines[-1])
+        return found
+
+    def said(self, characters: int = 3000) -> str:
+        """The end of what the case's commands have said."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-characters:] if self.log.exists() else ""
+
+    def _prepare(self) -> None:
+        """A ledger with one finished batch that the vendor knows too: without it an absence would prove nothing."""
+        self.vendor.control("POST", "reset")
+        self.vendor.begin({})
+        self._remove_database()
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            connection.executescript(TABLE)
+            connection.execute("INSERT INTO person (id, resume) VALUES (?, 'warming up')", (_WARM_UP_ID,))
+        self._expect("db", "upgrade")
+        self._expect("run", "--until-idle")
+        self.execute("DELETE FROM audit")
+        self.execute("DELETE FROM person")
+        self._keep_template()
+
+    def _expect(self, *arguments: str) -> None:
+        ended = self.run(*arguments)
+        if ended != Ended(0, None):
+            raise RuntimeError(f"batchd {' '.join(arguments)} ended with {ended}: {self.said()}")
+
+    def _keep_template(self) -> None:
+        self._template.unlink(missing_ok=True)
+        self.execute("VACUUM INTO ?", str(self._template))
+        shutil.rmtree(self._template_spool, ignore_errors=True)
+        shutil.copytree(self._spool, self._template_spool)
+
+    def _put_back(self) -> None:
+        self._remove_database()
+        shutil.copytree(self._template_spool, self._spool)
+        shutil.copy(self._template, self.database)
+        with closing(sqlite3.connect(self.database)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+
+    def _remove_database(self) -> None:
+        for ending in ("", "-wal", "-shm"):
+            self.database.with_name(self.database.name + ending).unlink(missing_ok=True)
+        shutil.rmtree(self._spool, ignore_errors=True)
+        self.log.unlink(missing_ok=True)
+
+
+def people(rows: int) -> Sequence[tuple[int, str]]:
+    """Rows whose texts differ, so that the vendor's account tells their payments apart."""
+    return [(number, f"Ada Number{number} wrote programs for {number} years") for number in range(1, rows + 1)]
