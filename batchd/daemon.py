@@ -33,7 +33,11 @@ _CLOCK_JUMP = 1.0
 # So many passes in a row without a move, with work that is due, are a standstill.
 _STANDSTILL = 3
 # Counts that tell of something in the way, and not of work.
-_STANDING = frozenset({"tasks_blocked", "tasks_capped", "tasks_without_room", "accounts_moved", "lists_unread"})
+_STANDING = frozenset(
+    {"tasks_blocked", "tasks_capped", "tasks_put_off", "tasks_without_room", "accounts_moved", "lists_unread"}
+)
+# Counts of a claim that something kept, and not for long.
+_KEPT = frozenset({"tasks_claimed_elsewhere", "tasks_put_off", "tasks_without_room", "lists_unread"})
 
 
 class Stop:
@@ -124,7 +128,10 @@ class Daemon:
         self._failure: BaseException | None = None
         self._is_first = True
         self._capped: set[str] = set()
+        self._kept: set[str] = set()
         self._claims_due = True
+        self._claim_after = 0.0
+        self._is_short_of_room = False
         self._standstill = 0
 
     def run(self) -> Counts:
@@ -170,10 +177,10 @@ class Daemon:
         scheduler.add_job(self._guarded, IntervalTrigger(seconds=pause), args=[self._work_pass], id="work")
         return scheduler
 
-    def _guarded(self, work: Callable[..., None], *arguments: str) -> None:
-        """What a pass can't get over now may pass by itself; what is not ours to judge ends the run."""
+    def _guarded(self, work: Callable[..., None], *arguments: str) -> BatchdError | None:
+        """What a pass can't get over now may pass by itself, and is returned; what isn't ours to judge ends the run."""
         if self._stop.asked():
-            return
+            return None
         try:
             work(*arguments)
         except BatchdError as error:
@@ -182,44 +189,77 @@ class Daemon:
             log.error(  # noqa: TRY400
                 events.DAEMON_ROUND_FAILED, reason=error.message, next_command=error.next_command
             )
+            return error
         except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
             self._failure = error
             self._stop.ask()
+        return None
 
     def _claim_pass(self, task: str) -> None:
+        # Also where the pass does not come to its end.
+        self._kept.add(task)
         counts = self._pass(SENDING, Scope(task=task), Orders())
-        if counts["tasks_capped"] or counts["tasks_without_room"]:
+        if not _KEPT & counts.numbers.keys():
+            self._kept.discard(task)
+        if counts["tasks_capped"]:
             self._capped.add(task)
 
     def _work_pass(self) -> None:
         counts = self._pass(WORKING, self._scope, Orders())
-        if counts["batches_closed"]:
-            # Room was made: tasks that had more rows than room don't wait for their next turn.
-            for task in sorted(self._capped):
-                self._capped.discard(task)
-                self._claim_pass(task)
+        # Room was made, or what kept a claim may be over: the task's next turn may be a night away.
+        for task in sorted(self._kept | (self._capped if counts["batches_closed"] else set())):
+            self._capped.discard(task)
+            self._claim_pass(task)
 
     def _bounded_pass(self) -> None:
-        self._guarded(self._bounded_work)
+        error = self._guarded(self._bounded_work)
+        if error is not None:
+            self._standstill += 1
+            if self._standstill >= _STANDSTILL:
+                # A person waits for this run, and hears of what keeps it.
+                self._failure = error
+                self._stop.ask()
 
     def _bounded_work(self) -> None:
         done, was_due = Counts(), self._is_due()
-        if self._claims_due:
-            left = None if self._bounds.batches is None else self._bounds.batches - self._total["batches_built"]
-            done.merge(self._pass(SENDING, self._scope, Orders(eager=True, batches=left)))
+        if self._may_claim():
+            done.merge(self._claim_all())
         done.merge(self._pass(WORKING, self._scope, Orders()))
         if VendorAuthError.exit_code in self._total.causes:
             # No waiting mends a key, and a person waits for this run.
             self._stop.ask()
             return
         retry = self._place.store.read(self._next_retry)
-        # What was not claimed for want of the vendor's list, or of the lease, is still due.
-        put_off = self._is_first or done["tasks_claimed_elsewhere"] > 0
-        self._claims_due = bool(done["batches_closed"]) or _is_now(retry) or put_off
+        self._claims_due = self._has_more_to_claim(done, retry)
         # A batch that is not due yet is no standstill, though nothing moves.
         self._standstill = self._standstill + 1 if was_due and not _has_moved(done) else 0
         if self._is_over(retry):
             self._stop.ask()
+
+    def _may_claim(self) -> bool:
+        return self._claims_due and not self._has_built_all() and time.monotonic() >= self._claim_after
+
+    def _claim_all(self) -> Counts:
+        left = None if self._bounds.batches is None else self._bounds.batches - self._total["batches_built"]
+        done = self._pass(SENDING, self._scope, Orders(eager=True, batches=left))
+        self._is_short_of_room = done["tasks_capped"] + done["tasks_without_room"] > 0
+        # While it waits for open batches, what stands in the way is not looked at with each pass: that reads tables.
+        pause = self._place.check_interval if _STANDING & done.numbers.keys() else 0.0
+        self._claim_after = time.monotonic() + pause
+        return done
+
+    def _has_more_to_claim(self, done: Counts, retry: float | None) -> bool:
+        is_waiting = self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope)) is not None
+        if done["batches_closed"] or not is_waiting:
+            self._claim_after = 0.0
+        # What was not claimed for want of the vendor's list, of the lease or of the database is still due.
+        put_off = self._is_first or done["tasks_claimed_elsewhere"] + done["tasks_put_off"] > 0
+        # The batches that were in the way may have been closed by another process.
+        is_free = self._is_short_of_room and not is_waiting
+        return bool(done["batches_closed"]) or _is_now(retry) or put_off or is_free
+
+    def _has_built_all(self) -> bool:
+        return self._bounds.batches is not None and self._total["batches_built"] >= self._bounds.batches
 
     def _is_over(self, retry: float | None) -> bool:
         batches = self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope))
@@ -228,7 +268,7 @@ class Daemon:
             return True
         if batches is not None:
             return False
-        if self._bounds.batches is not None and self._total["batches_built"] >= self._bounds.batches:
+        if self._has_built_all():
             return True
         if self._claims_due:
             return False
@@ -236,9 +276,12 @@ class Daemon:
         return retry is None or retry > self._place.sweep_interval
 
     def _is_due(self) -> bool:
-        """True where a pass made now has something to do."""
+        """True where a pass made now has something to do, and nothing will come by waiting."""
         batches = self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope))
-        return self._claims_due or _is_now(batches) or _is_now(self._place.store.read(self._next_retry))
+        if batches is None:
+            return self._claims_due or _is_now(self._place.store.read(self._next_retry))
+        # Rows that can't be claimed now may be once an open batch has come to its end.
+        return _is_now(batches) and not self._place.store.read(lambda ledger: ledger.batches.any_later(self._scope))
 
     def _next_retry(self, ledger: Ledger) -> float | None:
         tasks = [ledger.tasks.find(name) for name in self._schedules]

@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 
 from batchd import events
-from batchd.core.model import Listing, VendorBatch
+from batchd.core.model import Batch, Listing, VendorBatch
 from batchd.core.reconcile import CLOCK_SKEW
 from batchd.core.states import BatchState
 from batchd.errors import VendorAuthError, VendorError, VendorUnclearError
@@ -56,18 +56,22 @@ class ForgottenBatches:
         since = newest - CLOCK_SKEW
         with step("recover.list"):
             listing = account.vendor.list_batches(int(since.timestamp()))
-        strangers = self._place.store.transact(
+        strangers, busy = self._place.store.transact(
             lambda ledger: self._compare(ledger, account, listing), step="recover.strangers"
         )
         self._counts.add("strangers", strangers)
         if strangers:
             log.error(events.RECOVER_STRANGER_FOUND, vendor=account.name, batches=strangers)
+        if busy:
+            # What it writes next is about the try before, and must not be taken for the later one's.
+            reason = "another process is at work on a batch that the vendor has a later try of"
+            raise VendorUnclearError(reason, code="batch_in_work")
         if not listing.complete:
             # What it does not show may be the very batches that were forgotten.
             raise VendorUnclearError("the vendor's list of batches came incomplete", code="list_incomplete")
 
-    def _compare(self, ledger: Ledger, account: Account, listing: Listing) -> int:
-        """Opens a finding for each forgotten batch; returns how many are new."""
+    def _compare(self, ledger: Ledger, account: Account, listing: Listing) -> tuple[int, int]:
+        """Opens a finding for each forgotten batch; how many are new, and how many tries can't be remembered now."""
         ours = ledger.installation_id()
         bearing = [
             one
@@ -75,21 +79,32 @@ class ForgottenBatches:
             if one.metadata.get("batchd_installation") == ours and "batchd_uid" in one.metadata
         ]
         known = ledger.batches.known_uids([one.metadata["batchd_uid"] for one in bearing])
-        strangers = 0
+        strangers = busy = 0
         # The last try first: it is the one that the batch stands at.
         for one in sorted(bearing, key=_try_of, reverse=True):
             subject = f"vendor {account.name} batch {one.id}"
             if one.metadata["batchd_uid"] in known:
-                self._remember(ledger, one)
+                busy += not self._remember(ledger, one)
             elif not ledger.findings.was_closed("stranger", subject):
                 strangers += ledger.findings.open("stranger", subject, f"it is {one.status}")
-        return strangers
+        return strangers, busy
 
-    def _remember(self, ledger: Ledger, one: VendorBatch) -> None:
-        """A batch that the vendor has a later try of than the ledger remembers goes on from that try."""
+    def _remember(self, ledger: Ledger, one: VendorBatch) -> bool:
+        """A batch that the vendor has a later try of than the ledger remembers goes on from that try.
+
+        False where another process is at work on the batch.
+        """
         batch = ledger.batches.find(one.metadata["batchd_uid"])
         if batch is None or _try_of(one) <= batch.attempt:
-            return
+            return True
+        lease = ledger.batches.take_lease(batch.id, self._place.owner, self._place.lease_seconds)
+        if lease is None:
+            return False
+        self._go_on_from(ledger, ledger.batches.get(batch.id), one)
+        ledger.batches.release(lease)
+        return True
+
+    def _go_on_from(self, ledger: Ledger, batch: Batch, one: VendorBatch) -> None:
         latest = {"attempt": _try_of(one), "vendor_file_id": one.input_file_id, "vendor_batch_id": one.id}
         reason = f"the vendor has its try {_try_of(one)}, which the ledger had forgotten"
         if batch.position is BatchState.ENDED and batch.was_refused:

@@ -44,16 +44,23 @@ class Leasing:
         """
         store, owner = self._place.store, self._place.owner
         length = self._place.lease_seconds if seconds is None else seconds
-        lease = store.transact(lambda ledger: ledger.batches.take_lease(batch.id, owner, length), step="lease.take")
-        if lease is None:
-            self._counts.cause(LeaseLostError.exit_code)
-            return
+        try:
+            lease = store.transact(lambda ledger: ledger.batches.take_lease(batch.id, owner, length), step="lease.take")
+            if lease is None:
+                self._counts.cause(LeaseLostError.exit_code)
+            else:
+                self._do_leased(batch, lease, ready, work)
+        except (LeaseLostError, DatabaseBusyError, SpoolError) as error:
+            self._put_off(batch, error)
+
+    def _do_leased(
+        self, batch: Batch, lease: Lease, ready: Callable[[Batch], bool], work: Callable[[Batch, Lease], None]
+    ) -> None:
+        store = self._place.store
         try:
             now = store.read(lambda ledger: ledger.batches.get(batch.id))
             if ready(now):
                 work(now, lease)
-        except (LeaseLostError, DatabaseBusyError, SpoolError) as error:
-            self._put_off(batch, error)
         finally:
             store.transact(lambda ledger: ledger.batches.release(lease), step="lease.release")
 

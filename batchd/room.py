@@ -7,13 +7,13 @@ the vendor's copy expires; so what open batches will need is kept free for them.
 import structlog
 
 from batchd import events
+from batchd.core.findings import SPOOL_STOPS
 from batchd.errors import SpoolError, SpoolFullError
 from batchd.ports import Ledger, Workplace
 
 log = structlog.get_logger("batchd")
 
 SUBJECT = "spool"
-_KINDS = ("spool-full", "spool-unusable")
 # Less would make many small batches of a large backlog, each as soon as another's results are smaller than thought.
 _LEAST = 1_000_000
 
@@ -57,7 +57,7 @@ def _settle(place: Workplace, kind: str | None = None, detail: str = "") -> None
         return
 
     def written(ledger: Ledger) -> None:
-        for other in _KINDS:
+        for other in SPOOL_STOPS:
             if other != kind:
                 ledger.findings.close(other, SUBJECT)
         if kind is not None:
@@ -71,4 +71,4 @@ def _settle(place: Workplace, kind: str | None = None, detail: str = "") -> None
 
 
 def _open_kinds(ledger: Ledger) -> set[str | None]:
-    return {kind for kind in _KINDS if ledger.findings.is_open(kind, SUBJECT)}
+    return {kind for kind in SPOOL_STOPS if ledger.findings.is_open(kind, SUBJECT)}

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from batchd.app.accounts import connect_named
+from batchd.app.accounts import connect_named, fingerprint_of
 from batchd.app.owner import is_provably_dead, this_owner
 from batchd.app.resolve import resolve_tasks
 from batchd.config import Config, find_config, load_config
@@ -85,6 +85,7 @@ def workplace(
         spool_reserve=config.daemon.spool_reserve,
         keep_files=config.daemon.keep_files,
         configured=frozenset(config.tasks),
+        vendors={name: fingerprint_of(vendor) for name, vendor in config.vendors.items()},
     )
 
 

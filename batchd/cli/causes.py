@@ -6,7 +6,7 @@ from batchd.cli import exit_codes
 from batchd.cli.lines import complain
 
 _WORDS = {
-    exit_codes.DATABASE: ("the database refused a write; the batch is held", "batchd status"),
+    exit_codes.DATABASE: ("the database was busy, or refused a write and the batch is held", "batchd status"),
     exit_codes.VENDOR_AUTH: (
         "{vendors} refused the key; nothing was sent",
         "mend the key that api_key refers to, then run the same command again",

@@ -77,9 +77,11 @@ def _failures(desk: Desk, call: Call) -> int:
 def _causes(total: Counts, tasks: list[dict[str, Any]], *, left: int, stopped: bool) -> set[int]:
     # Whether a batch is held is seen in the ledger: what the vendor did not know at one look may be got over by now.
     causes = total.causes - {exit_codes.HELD}
-    if not total["tasks_blocked"] and not any(task["open_batches"] for task in tasks):
-        # A vendor out of reach, a lease of another process, a full disk: got over, since nothing is left open.
-        causes -= {exit_codes.VENDOR_UNREACHABLE, exit_codes.LEASE, exit_codes.ROWS_LEFT}
+    unclaimed = total["tasks_blocked"] + total["tasks_put_off"]
+    if not unclaimed and not any(task["open_batches"] for task in tasks):
+        # A vendor out of reach, a lease of another process, a full disk, a busy database: got over, since nothing is
+        # left open.
+        causes -= {exit_codes.VENDOR_UNREACHABLE, exit_codes.LEASE, exit_codes.ROWS_LEFT, exit_codes.DATABASE}
     if any(task["held_batches"] for task in tasks):
         causes.add(exit_codes.HELD)
     if left > 0 or stopped:

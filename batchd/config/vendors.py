@@ -16,7 +16,8 @@ class _Vendor(Table):
     max_bytes: Count = Field(default=200_000_000, description="Most bytes of one batch file.")
     listing: Switch = Field(
         default=True,
-        description="The server can list its batches; without it an unclear submit waits for a person.",
+        description="The server can list its batches, to the end. Where it can't, say false: an unclear submit then "
+        "waits for a person.",
     )
     resubmit: Literal["hold", "fence"] = Field(
         default="hold",

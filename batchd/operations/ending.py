@@ -6,7 +6,7 @@ from batchd.core.states import ENDS, BatchState
 from batchd.errors import UsageError
 from batchd.failpoints import step
 from batchd.operations.done import Done
-from batchd.operations.findings import HOLDS
+from batchd.operations.findings import UNFINISHED
 from batchd.operations.leased import check_held, leased
 from batchd.operations.named import account_for, unknown_batch
 from batchd.ports import Account, Ledger, Workplace
@@ -56,7 +56,7 @@ def abandon(place: Workplace, reference: str) -> Done:
             if batch.position is BatchState.SUBMITTING:
                 ledger.batches.watch(batch)
             give_up(ledger, batch, end, chunk=place.chunk)
-            ledger.findings.close_all(f"batch {batch.id}", HOLDS)
+            ledger.findings.close_all(f"batch {batch.id}", UNFINISHED)
 
         place.store.transact(written, lease=lease, step="operate.give_up")
     paid = "; they count as paid for, and will be paid for again" if ran else ""
@@ -68,7 +68,7 @@ def _cancel_unsent(place: Workplace, batch: Batch, lease: Lease) -> Done:
 
     def written(ledger: Ledger) -> None:
         give_up(ledger, batch, end, chunk=place.chunk)
-        ledger.findings.close_all(f"batch {batch.id}", HOLDS)
+        ledger.findings.close_all(f"batch {batch.id}", UNFINISHED)
 
     place.store.transact(written, lease=lease, step="operate.cancel")
     return Done(f"batch {batch.id} was not sent; its rows wait for: batchd retry --task {batch.task}", 1)

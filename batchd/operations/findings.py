@@ -1,6 +1,6 @@
 """Findings as people answer them: those that hold a batch, and those that are only marked as seen."""
 
-from batchd.core.findings import REPORTS
+from batchd.core.findings import REPORTS, SPOOL_STOPS
 from batchd.core.model import Batch
 from batchd.errors import UsageError
 from batchd.operations.done import Done
@@ -17,6 +17,8 @@ HOLDS = (
     "batch-vanished",
     "unknown-submit",
 )
+# They ask for what a batch that was given up will never come to: nothing else would end them.
+UNFINISHED = (*HOLDS, *SPOOL_STOPS, "results-unread", "unknown-status", "overdue")
 
 
 def mark_batch_seen(store: Store, batch: Batch) -> Done:

@@ -180,3 +180,6 @@ class Batches(Protocol):
 
     def next_due(self, scope: "Scope") -> float | None:
         """Seconds until the next open batch is due; None where no batch is open."""
+
+    def any_later(self, scope: "Scope") -> bool:
+        """True where an open batch is not due yet. Held ones wait for a person, and don't count."""

@@ -111,5 +111,8 @@ class Findings(Protocol):
     def was_closed(self, kind: str, subject: str) -> bool:
         """True where a finding was raised once and has been dealt with."""
 
+    def subjects(self, kind: str) -> list[str]:
+        """What open findings of this kind are about."""
+
     def is_open(self, kind: str, subject: str) -> bool:
         """True while one of this kind is open about ``subject``, or about a thing of it (``vendor x batch y``)."""

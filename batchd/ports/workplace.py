@@ -1,7 +1,7 @@
 """Everything a stage may reach."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from batchd.core.model import Batch
@@ -52,6 +52,7 @@ class Workplace:
         spool_reserve: bytes that batch files leave free on the spool's disk.
         keep_files: how long the files of a batch are kept after it has ended, in seconds.
         configured: names of all tasks in the config, also of those this command leaves alone.
+        vendors: name and fingerprint of all vendor accounts in the config, also of those that it does not need.
         stopping: True once this process should end after the unit of work in hand.
     """
 
@@ -70,6 +71,7 @@ class Workplace:
     spool_reserve: int = 0
     keep_files: float = 604_800.0
     configured: frozenset[str] = frozenset()
+    vendors: Mapping[str, str] = field(default_factory=dict)
     stopping: Callable[[], bool] = bool
 
     def is_paused(self, batch: Batch) -> bool:

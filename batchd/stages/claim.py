@@ -10,7 +10,7 @@ from batchd.core.bodies import RequestBuilder
 from batchd.core.model import Lease, NewBatch, NewRequest, SpooledFile, TaskRecord
 from batchd.core.packing import FileLimits, Full, Packing
 from batchd.due_rows import Due, DueRows
-from batchd.errors import LeaseLostError, SpoolError
+from batchd.errors import DatabaseBusyError, LeaseLostError, SpoolError
 from batchd.failpoints import step
 from batchd.moved_tasks import moved_from
 from batchd.ports import Account, ConfiguredTask, Counts, InputWriter, Ledger, Orders, Scope, Workplace
@@ -25,6 +25,14 @@ class _Filling:
 
     packing: Packing
     resume_key: int | None = None
+
+
+@dataclass(slots=True)
+class _InputFile:
+    """A batch file that is on disk: the requests whose lines it has, and its size and hash."""
+
+    requests: list[NewRequest]
+    spooled: SpooledFile
 
 
 class Claim:
@@ -75,6 +83,16 @@ class _TaskClaim:
             self._counts.cause(LeaseLostError.exit_code)
             return self._counts
         try:
+            self._claim_leased(record, lease)
+        except (LeaseLostError, DatabaseBusyError) as error:
+            # It passes. What was built until then is built, and other tasks and stages go on.
+            log.warning(events.CLAIM_BLOCKED, task=record.name, reason=error.message)
+            self._counts.add("tasks_put_off")
+            self._counts.cause(error.exit_code)
+        return self._counts
+
+    def _claim_leased(self, record: TaskRecord, lease: Lease) -> None:
+        try:
             self._claim_all(record, lease)
         except SpoolError as error:
             # Its rows have no gates, so they are due as they were.
@@ -82,7 +100,6 @@ class _TaskClaim:
             self._without_room(record, error.message)
         finally:
             self._place.store.transact(lambda ledger: ledger.tasks.release(lease), step="claim.release")
-        return self._counts
 
     def _register(self, ledger: Ledger) -> tuple[TaskRecord, str]:
         """Makes the task known, and says why it must not be claimed for, if there is a reason."""
@@ -148,14 +165,18 @@ class _TaskClaim:
         packing = filling.packing
         with self._place.spool.write_input(packing.uid) as writer:
             self._fill(filling, writer, due)
+            if self._rest is not None and not packing.requests:
+                self._without_room(
+                    record, "the next row is larger than the room that the spool has; see: batchd status"
+                )
             if not packing.requests or self._waits_for_more(record, packing):
                 self._record_failures(record, lease, packing)
                 return False
             with step("claim.file"):
-                spooled = writer.finish()
+                file = _InputFile(packing.requests, writer.finish())
         try:
             kept = self._place.store.transact(
-                lambda ledger: self._record(ledger, record, version_id, filling, spooled),
+                lambda ledger: self._record(ledger, record, version_id, filling, file),
                 lease=lease,
                 step="claim.record",
             )
@@ -209,9 +230,7 @@ class _TaskClaim:
         since = self._place.store.read(lambda ledger: ledger.tasks.seconds_since_batch(record.id))
         return since is not None and since < self._task.max_wait
 
-    def _record(
-        self, ledger: Ledger, record: TaskRecord, version_id: int, filling: _Filling, spooled: SpooledFile
-    ) -> int:
+    def _record(self, ledger: Ledger, record: TaskRecord, version_id: int, filling: _Filling, file: _InputFile) -> int:
         """Batch, gates and requests in one transaction; returns how many requests it holds.
 
         The gates go in first and the predicate is asked after: a row that somebody finished or gated meanwhile
@@ -229,24 +248,29 @@ class _TaskClaim:
                 version_id,
                 account.name,
                 account.fingerprint,
-                spooled.bytes,
-                spooled.sha256,
+                file.spooled.bytes,
+                file.spooled.sha256,
             )
         )
-        kept = self._gated(ledger, record, batch_id, packing.requests)
-        dropped = {one.seq for one in packing.requests} - {one.seq for one in kept}
-        if dropped:
-            with step("claim.drop_lines"):
-                spooled = self._place.spool.drop_lines(packing.uid, frozenset(dropped))
+        kept = self._gated(ledger, record, batch_id, file.requests)
+        self._leave_only(kept, packing.uid, file)
         ledger.requests.add(batch_id, kept)
         ledger.gates.fail(record.id, packing.failures)
         batch = ledger.batches.get(batch_id)
-        ledger.batches.note(batch, requests=len(kept), input_bytes=spooled.bytes, input_sha256=spooled.sha256)
+        ledger.batches.note(batch, requests=len(kept), input_bytes=file.spooled.bytes, input_sha256=file.spooled.sha256)
         if not kept:
             ledger.batches.abandon(batch, "no row of it is pending any more")
         if filling.resume_key is not None:
             ledger.tasks.set_resume_key(record.id, filling.resume_key)
         return len(kept)
+
+    def _leave_only(self, kept: list[NewRequest], uid: str, file: _InputFile) -> None:
+        """What was dropped from the file once stays dropped: a transaction that is repeated brings no line back."""
+        dropped = {one.seq for one in file.requests} - {one.seq for one in kept}
+        if dropped:
+            with step("claim.drop_lines"):
+                file.spooled = self._place.spool.drop_lines(uid, frozenset(dropped))
+            file.requests = kept
 
     def _gated(self, ledger: Ledger, record: TaskRecord, batch_id: int, requests: list[NewRequest]) -> list[NewRequest]:
         """Those requests whose row could be gated and is still pending."""

@@ -255,7 +255,13 @@ class Collect:
         kind = finding_of(error)
         self._wait(batch, lease, kind, [(kind, f"batch {batch.id}", error.message)])
         self._counts.cause(error.exit_code)
-        log.error(events.BATCH_PUT_OFF, task=batch.task, batch=batch.id, reason=error.message)
+        log.error(
+            events.BATCH_PUT_OFF,
+            task=batch.task,
+            batch=batch.id,
+            reason=error.message,
+            next_command=error.next_command,
+        )
 
     def _wait(
         self,

@@ -68,17 +68,21 @@ class Recover:
 
         def written(ledger: Ledger) -> int:
             open_there = ledger.batches.open_accounts(self._scope if one_batch else EVERYTHING)
-            moved = {name for name, fingerprint in open_there if not self._reaches(name, fingerprint)}
-            for name in moved:
-                ledger.findings.open("account-moved", f"vendor {name}")
+            moved = {f"vendor {name}" for name, mark in open_there if not self._reaches(name, mark)}
+            for subject in moved:
+                ledger.findings.open("account-moved", subject)
             # Whoever looks at one batch has not seen the others.
-            for name in () if one_batch else self._place.accounts.keys() - moved:
-                ledger.findings.close("account-moved", f"vendor {name}")
+            for subject in () if one_batch else ledger.findings.subjects("account-moved"):
+                if subject not in moved:
+                    ledger.findings.close("account-moved", subject)
             return len(moved)
 
         self._counts.add("accounts_moved", self._place.store.transact(written, step="recover.accounts"))
 
     def _reaches(self, name: str, fingerprint: str) -> bool:
+        if self._place.vendors.get(name) == fingerprint:
+            # This process may not need it; another one, for another task, does.
+            return True
         account = self._place.accounts.get(name)
         return account is not None and account.fingerprint == fingerprint
 
@@ -236,6 +240,15 @@ class Recover:
         if batch.position is BatchState.BUILT and can_be_adopted(found[0]):
             self._leasing.do(batch, _is_built, partial(self._take_late, found[0]))
             return
+
+        def ready(now: Batch) -> bool:
+            # Another process may have taken one of them as the batch's own meanwhile.
+            return now.position is not BatchState.SUBMITTING and now.vendor_batch_id == batch.vendor_batch_id
+
+        seconds = account.create_seconds + self._place.lease_seconds
+        self._leasing.do(batch, ready, partial(self._cancel_others, account, found), seconds=seconds)
+
+    def _cancel_others(self, account: Account, found: Sequence[VendorBatch], batch: Batch, _: Lease) -> None:
         now = [self._cancelled(account, one) for one in found]
         twins = matches(batch, now) if batch.vendor_batch_id else []
         self._report(batch, "extra-batch", twins)

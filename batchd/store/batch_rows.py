@@ -1,4 +1,4 @@
-"""The columns of ``batchd_batch`` as a :class:`Batch`, and which of its rows a command is about."""
+"""The columns of ``batchd_batch`` as a :class:`Batch`, which of its rows a command is about, and what they sum up."""
 
 from typing import Any
 
@@ -46,6 +46,21 @@ def in_scope(scope: Scope) -> list[ColumnElement[bool]]:
     if scope.task is not None:
         limits.append(batch.c.task_id == sa.select(task.c.id).where(task.c.name == scope.task).scalar_subquery())
     return limits
+
+
+def sums_by_outcome(batch_id: int) -> sa.Select[Any]:
+    """For each outcome of a batch: ``requests``, how many of them are ``priced``, and each of :data:`SUMS`."""
+    request = tables.request
+    return (
+        sa.select(
+            request.c.outcome,
+            sa.func.count().label("requests"),
+            *(sa.func.coalesce(sa.func.sum(request.c[name]), 0).label(name) for name in SUMS),
+            sa.func.count(request.c.cost_nano_usd).label("priced"),
+        )
+        .where(request.c.batch_id == batch_id, request.c.outcome.is_not(None))
+        .group_by(request.c.outcome)
+    )
 
 
 def batch_from(row: Any) -> Batch:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from batchd.core.model import Batch, Lease, Moment, NewBatch, UnknownCreate
 from batchd.core.outcomes import GateState, Outcome
@@ -13,7 +13,7 @@ from batchd.core.states import OPEN, BatchState, check_move
 from batchd.errors import LeaseLostError
 from batchd.ports import EVERYTHING, Scope
 from batchd.store import leases, tables
-from batchd.store.batch_rows import SUMS, ZEROS, batch_from, in_scope, with_task
+from batchd.store.batch_rows import SUMS, ZEROS, batch_from, in_scope, sums_by_outcome, with_task
 from batchd.store.chunks import chunks
 from batchd.store.dialects.base import LedgerDialect
 from batchd.store.events import SqlEvents
@@ -21,6 +21,7 @@ from batchd.store.events import SqlEvents
 # More digits than this are no row id, and more than a database's integer holds.
 _ROW_ID = re.compile("[0-9]{1,18}")
 _OPEN_STATES = sorted(state.value for state in OPEN)
+_UNHELD_STATES = sorted(state.value for state in OPEN - {BatchState.HELD})
 _WITHOUT_RESULTS = sorted(state.value for state in OPEN - {BatchState.COLLECTED, BatchState.HELD})
 _STAMPS: dict[BatchState, str] = {
     BatchState.SUBMITTING: "intent_at",
@@ -163,13 +164,7 @@ class SqlBatches:
         check_move(batch.state, BatchState.HELD)
         held = {"state": BatchState.HELD.value, "held_from": batch.state.value}
         self._change(batch, {**held, "error_code": code or None, "error_text": reason})
-        self._events.add(
-            "batch",
-            batch.id,
-            "held",
-            move=(batch.state.value, BatchState.HELD.value),
-            reason=reason,
-        )
+        self._events.add("batch", batch.id, "held", move=(batch.state.value, BatchState.HELD.value), reason=reason)
         return self.get(batch.id)
 
     def resume(self, batch: Batch, reason: str, **changes: Any) -> Batch:
@@ -192,13 +187,8 @@ class SqlBatches:
         check_move(batch.state, BatchState.ABANDONED)
         ended = {"state": BatchState.ABANDONED.value, "held_from": None, "closed_at": self._dialect.now()}
         self._change(batch, ended)
-        self._events.add(
-            "batch",
-            batch.id,
-            "abandoned",
-            move=(batch.state.value, BatchState.ABANDONED.value),
-            reason=reason,
-        )
+        move = (batch.state.value, BatchState.ABANDONED.value)
+        self._events.add("batch", batch.id, "abandoned", move=move, reason=reason)
         return self.get(batch.id)
 
     def record(
@@ -229,8 +219,7 @@ class SqlBatches:
 
     def seconds_unsettled(self, batch: Batch) -> float:
         """How far that bound is behind; negative before it."""
-        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.settle_by)
-        return float(self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id)) or 0.0)
+        return self._seconds_since(batch, tables.batch.c.settle_by) or 0.0
 
     def note_absent(self, batch: Batch) -> None:
         """Stamps the first listing that proves an absence."""
@@ -238,38 +227,24 @@ class SqlBatches:
 
     def seconds_absent(self, batch: Batch) -> float:
         """How long ago that was."""
-        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.absent_since)
-        return float(self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id)) or 0.0)
+        return self._seconds_since(batch, tables.batch.c.absent_since) or 0.0
 
     def seconds_since_end(self, batch: Batch) -> float:
         """How long its results have been there to be fetched."""
-        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.ended_at)
-        return float(self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id)) or 0.0)
+        return self._seconds_since(batch, tables.batch.c.ended_at) or 0.0
 
     def seconds_past_window(self, batch: Batch) -> float:
         """Seconds since the vendor's window ended; negative while it is open or not known."""
-        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.expires_at)
-        found = self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id))
-        return -1.0 if found is None else float(found)
+        past = self._seconds_since(batch, tables.batch.c.expires_at)
+        return -1.0 if past is None else past
 
     def seconds_since_submit(self, batch: Batch) -> float:
         """The batch's age at the vendor."""
-        since = self._dialect.seconds_between(self._dialect.now(), tables.batch.c.submitted_at)
-        return float(self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id)) or 0.0)
+        return self._seconds_since(batch, tables.batch.c.submitted_at) or 0.0
 
     def tally(self, batch: Batch) -> dict[Outcome, int]:
         """Counts outcomes, tokens and cost from the requests, and writes them to the batch."""
-        request = tables.request
-        rows = self._connection.execute(
-            sa.select(
-                request.c.outcome,
-                sa.func.count().label("requests"),
-                *(sa.func.coalesce(sa.func.sum(request.c[name]), 0).label(name) for name in SUMS),
-                sa.func.count(request.c.cost_nano_usd).label("priced"),
-            )
-            .where(request.c.batch_id == batch.id, request.c.outcome.is_not(None))
-            .group_by(request.c.outcome)
-        ).all()
+        rows = self._connection.execute(sums_by_outcome(batch.id)).all()
         counts = {Outcome(row.outcome): int(row.requests) for row in rows}
         sums = {name: sum(int(getattr(row, name)) for row in rows) for name in SUMS}
         unpriced = sum(int(row.requests) - int(row.priced) for row in rows if row.output_tokens)
@@ -341,14 +316,25 @@ class SqlBatches:
         )
         return [UnknownCreate(row.batch_id, row.attempt, row.file_id) for row in rows]
 
+    def any_later(self, scope: Scope) -> bool:
+        """True where an open, not held batch is not due yet."""
+        batch = tables.batch
+        later = (batch.c.state.in_(_UNHELD_STATES), batch.c.not_before > self._dialect.now(), *in_scope(scope))
+        return self._connection.scalar(sa.select(batch.c.id).where(*later).limit(1)) is not None
+
     def next_due(self, scope: Scope) -> float | None:
         """Seconds until the next open, not held batch is due (negative: now); None where none is open."""
         batch = tables.batch
         wait = sa.func.min(
             sa.func.coalesce(self._dialect.seconds_between(batch.c.not_before, self._dialect.now()), -1.0)
         )
-        states = [state for state in _OPEN_STATES if state != BatchState.HELD.value]
-        found = self._connection.scalar(sa.select(wait).where(batch.c.state.in_(states), *in_scope(scope)))
+        found = self._connection.scalar(sa.select(wait).where(batch.c.state.in_(_UNHELD_STATES), *in_scope(scope)))
+        return None if found is None else float(found)
+
+    def _seconds_since(self, batch: Batch, stamp: ColumnElement[Any]) -> float | None:
+        """By the database's clock; negative before the stamp, None where there is none."""
+        since = self._dialect.seconds_between(self._dialect.now(), stamp)
+        found = self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id))
         return None if found is None else float(found)
 
     def _change(self, batch: Batch, changes: dict[str, Any]) -> None:

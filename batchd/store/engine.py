@@ -100,7 +100,8 @@ class SqlStore:
         except _TryAgainError as error:
             raise DatabaseBusyError(
                 f"the database kept refusing a transaction ({error.code}) after {_ATTEMPTS} tries",
-                next_command="look for a long transaction on the database, then run the same command again",
+                next_command="look for a long transaction on the database, or a full disk of it, then run the same "
+                "command again",
             ) from error
 
     @contextlib.contextmanager

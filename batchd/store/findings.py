@@ -66,6 +66,12 @@ class SqlFindings:
         query = select(finding.c.id).where(finding.c.kind == kind, finding.c.subject == subject, dealt_with)
         return self._connection.scalar(query.limit(1)) is not None
 
+    def subjects(self, kind: str) -> list[str]:
+        """What open findings of this kind are about."""
+        finding = tables.finding
+        query = select(finding.c.subject).where(finding.c.kind == kind, finding.c.closed_at.is_(None))
+        return list(self._connection.scalars(query.order_by(finding.c.id)))
+
     def is_open(self, kind: str, subject: str) -> bool:
         """True while one of this kind is open about ``subject``, or about a thing of it (``vendor x batch y``)."""
         finding = tables.finding

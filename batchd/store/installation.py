@@ -70,6 +70,8 @@ def adopt_copied(engine: Engine, dialect: LedgerDialect, url: URL, *, actor: str
             rows += len(ledger.requests.open_after(batch.id, 0, batch.requests))
             held = ledger.batches.hold(batch, _NOT_OURS.sentence, _NOT_OURS.code)
             give_up(ledger, held, _NOT_OURS, chunk=_CHUNK)
+            # Where both use one folder, the original still needs them.
+            ledger.batches.note_files_removed(held)
         names = connection.execute(sa.select(tables.task.c.id, tables.task.c.name).order_by(tables.task.c.name)).all()
         for task_id, _ in names:
             ledger.tasks.pause(task_id, _PAUSED)

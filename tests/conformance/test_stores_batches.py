@@ -170,11 +170,17 @@ def test_the_next_batch_that_is_due_is_told(desk: Desk, batch: Batch) -> None:
     def due() -> float | None:
         return desk.store.read(lambda ledger: ledger.batches.next_due(EVERYTHING))
 
+    def any_later() -> bool:
+        return desk.store.read(lambda ledger: ledger.batches.any_later(EVERYTHING))
+
     assert (due() or 0) < 0
+    assert not any_later()
     desk.store.transact(lambda ledger: ledger.batches.wait(batch, 60.0))
     assert 59 < (due() or 0) <= 60
+    assert any_later()
     held(desk, batch)
     assert due() is None
+    assert not any_later()
 
 
 def test_a_batch_is_found_by_whatever_a_person_has(desk: Desk, batch: Batch) -> None:

@@ -102,6 +102,11 @@ def show_everything(slot: Slot) -> None:
     slot.vendor.control("PUT", "faults", {"batches": {"hide_from_list_seconds": 0.0}})
 
 
+def trust_the_list(slot: Slot) -> None:
+    """From now on what the vendor's list does not show may be sent anew, without a person."""
+    slot.configure()
+
+
 def adopt_the_newest(slot: Slot) -> Command:
     """A person has found the batch at the vendor, and names it."""
     return ("resolve", "2", "--adopt", slot.vendor.newest())
@@ -265,14 +270,14 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         "sent again by a person",
-        (("submit",), RUN, ("resolve", "2", "--send-again"), RUN),
+        (("submit",), RUN, ("resolve", "2", "--send-again"), trust_the_list, RUN),
         rows=10,
         faults=routes(route("batches.create")),
         settings={"resubmit": "hold"},
     ),
     Scenario(
         "adopted by a person",
-        (("submit",), RUN, adopt_the_newest, RUN),
+        (("submit",), RUN, adopt_the_newest, trust_the_list, RUN),
         rows=10,
         faults={**routes(route("batches.create", after_effect=True)), "batches": {"hide_from_list_seconds": 600.0}},
         settings={"resubmit": "hold"},

@@ -16,6 +16,7 @@ from batchd.core.fields import FieldSpec
 from batchd.core.schema import ColumnInfo, answer_from_fields, with_columns
 from batchd.core.tasks import KeyColumn, Marker, TaskDefinition
 from batchd.core.verdicts import Usage
+from batchd.operations import pause
 from batchd.pipeline import BATCH_LANE, CHECKING, StageMaker, run_pass
 from batchd.ports import EVERYTHING, Account, ConfiguredTask, Counts, Orders, Scope, Workplace
 from batchd.spool import FolderSpool
@@ -196,3 +197,16 @@ class Bench:
         """Every line that was ever uploaded."""
         for content in self.vendor.files.values():
             yield from content.splitlines()
+
+
+class PauseAfterAChunk(NoProgress):
+    """A person pauses the task as soon as the first chunk is written."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def step(self, what: str, done: int, total: int | None) -> None:
+        """Pauses."""
+        del done, total
+        if what == "applying results":
+            pause(self._bench.place.store, "people", "wait")

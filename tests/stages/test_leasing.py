@@ -1,10 +1,32 @@
 """One batch's own trouble stops no other batch, and a lease is let go of whatever happens."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
+from sqlalchemy import event
 
 from batchd.errors import DatabaseBusyError, SpoolError
 from batchd.pipeline import CHECKING, SENDING
+from tests.fakes.answers import answered
 from tests.stages.bench import Bench
+
+
+@contextmanager
+def limited_to(bench: Bench, pages: int) -> Iterator[None]:
+    """Meanwhile the database's file has room for so many pages and no more."""
+    engine = bench.database.engine
+
+    def limit(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    engine.dispose()
+    event.listen(engine, "connect", limit)
+    yield
+    event.remove(engine, "connect", limit)
+    engine.dispose()
+
 
 FREE = [(None,), (None,)]
 
@@ -65,3 +87,21 @@ def test_a_busy_database_is_not_blamed_on_the_batch(two_sent: Bench, monkeypatch
 
     two_sent.run_until_quiet()
     assert [(1, "applied"), (2, "applied")] == two_sent.outcomes()
+
+
+def test_a_full_disk_of_the_database_is_not_blamed_on_the_batch(bench: Bench) -> None:
+    """Its answers find no room in the database's file: nothing is held, and they are written once there is room."""
+    bench.configure(batch_size=200)
+    bench.add_people(*("résumé" for _ in range(200)))
+    bench.vendor.script = answered('{"name": "a name that is long", "level": "senior"}')
+    bench.run()
+    bench.check_until("collected", stages=CHECKING[:3])
+    ((pages,),) = bench.execute("PRAGMA page_count")
+
+    with limited_to(bench, pages):
+        counts = bench.run(CHECKING[3])
+    assert {DatabaseBusyError.exit_code} == counts.causes
+    assert (["collected"], []) == (bench.states(), bench.findings())
+
+    bench.run(CHECKING[3])
+    assert ["closed"] == bench.states()

@@ -336,8 +336,37 @@ def test_a_connection_that_dies_in_the_middle_of_a_chunk_changes_nothing_in_the_
 def test_every_commit_of_a_stage_is_broken_somewhere() -> None:
     """A new step must be led through here, or be drilled elsewhere by name."""
     root = Path(__file__).resolve().parents[2] / "batchd"
-    helpers = [root / f"{name}.py" for name in ("leasing", "due_rows", "room", "forgotten")]
-    sources = [*(root / "stages").glob("*.py"), *helpers]
+    sources = [*(root / "stages").glob("*.py"), *root.glob("*.py")]
     named = {name for path in sources for name in re.findall(r'step="([a-z_.]+)"', path.read_text(encoding="utf-8"))}
 
     assert named - ELSEWHERE == {step for steps in WAYS.values() for step in steps}
+
+
+def test_a_repeated_record_knows_no_line_that_its_file_has_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 1 is done when a record is tried, and pending again when it is tried again; row 2 the other way round."""
+    bench.add_people("one", "two", "three")
+    BrokenCommit("claim.record", fault="busy").arm(monkeypatch, bench.database.engine)
+    store, tries = bench.place.store, []
+    transact = store.transact
+
+    def changing(work: Callable[[Any], Any], **options: Any) -> Any:
+        if options.get("step") != "claim.record":
+            return transact(work, **options)
+
+        def changed(ledger: Any) -> Any:
+            tries.append(1)
+            done = "UPDATE person SET done_at = CASE WHEN id = ? THEN 'done' END WHERE id < 3"
+            ledger.connection.exec_driver_sql(done, (len(tries),))
+            return work(ledger)
+
+        return transact(changed, **options)
+
+    monkeypatch.setattr(store, "transact", changing)
+    bench.run(SENDING[1])
+    monkeypatch.undo()
+
+    assert [1, 1] == tries
+    assert {3: "open"} == bench.gates()
+    bench.run_until_quiet()
+    assert {"applied"} == {outcome for _, outcome in bench.outcomes()}
+    assert [(1, 1), (2, 1), (3, 1)] == [(number, done) for number, *_, done in bench.people()]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from batchd.errors import SpoolFullError
+from batchd.pipeline import SENDING
 from batchd.spool import FolderSpool
 from batchd.stages.poll import Poll
 from tests.small_disk import SmallDisk
@@ -89,5 +90,17 @@ def test_a_quota_is_a_full_disk_too(bench: Bench, monkeypatch: pytest.MonkeyPatc
         raise OSError(errno.EDQUOT, "any text")
 
     monkeypatch.setattr(os, "fsync", refuse)
-    with bench.spool.write_input("u1") as writer, pytest.raises(SpoolFullError, match="quota"):
+    with pytest.raises(SpoolFullError, match="quota"), bench.spool.write_input("u1") as writer:
         writer.finish()
+
+
+def test_a_row_larger_than_the_room_for_now_is_said_to_wait(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fits into a file another time: a claim that takes nothing says why."""
+    bench.add_people("x" * 800_000)
+    with monkeypatch.context() as crowded:
+        crowded.setattr(bench.spool, "free_bytes", lambda: 1_200_000)
+        counts = bench.run(SENDING[1])
+    assert (1, []) == (counts["tasks_without_room"], bench.states())
+
+    bench.run_until_quiet()
+    assert [(1, "applied")] == bench.outcomes()

@@ -107,3 +107,24 @@ def test_a_report_is_marked_as_seen_by_task_or_batch(bench: Bench) -> None:
     assert [] == bench.findings()
     with pytest.raises(UsageError, match="waits for a person"):
         resolve(bench.place, "people")
+
+
+def test_a_batch_that_is_given_up_leaves_no_finding_that_nobody_can_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its results found no room, and are gone by now: the finding that stops claiming goes with the batch."""
+    bench.add_people("one")
+    bench.run(*SENDING)
+    bench.check_until("ended", stages=(CHECKING[1],))
+    with monkeypatch.context() as full:
+        full.setattr(bench.spool, "free_bytes", lambda: 0)
+        bench.run(CHECKING[2])
+    assert [("spool-full", "batch 1")] == bench.findings()
+    bench.vendor.files.clear()
+    bench.check_until("held")
+
+    abandon(bench.place, "1")
+
+    assert [] == bench.findings()
+    bench.run_until_quiet()
+    assert ["abandoned", "closed"] == bench.states()

@@ -8,24 +8,10 @@ import pytest
 from batchd.operations import adopt, pause, send_again
 from batchd.pipeline import BATCH_LANE, SENDING, StageMaker
 from batchd.ports import Orders
-from tests.fakes.vendor import unclear
 from tests.stages.bench import Bench
+from tests.stages.unknown_creates import another_known_batch, leave_unknown
 
 RECOVER: tuple[StageMaker, ...] = (SENDING[0],)
-
-
-def leave_unknown(bench: Bench, *, created: bool) -> None:
-    """A submit whose answer was lost, after or before its effect."""
-    bench.add_people("one")
-    bench.vendor.fail_next("create_batch", unclear(), after=created)
-    bench.run(*SENDING)
-    assert ["submitting"] == bench.states()
-
-
-def another_known_batch(bench: Bench) -> None:
-    """A batch of this account that both sides know: it makes an absence in the same listing count."""
-    bench.add_people("other", first=100)
-    bench.run(*SENDING[1:])
 
 
 def test_a_batch_that_was_created_is_adopted_and_paid_once(bench: Bench) -> None:

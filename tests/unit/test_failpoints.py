@@ -13,8 +13,8 @@ from batchd import failpoints
 from batchd.failpoints import ARMED, LOGGED, POINTS, STEPS
 
 ROOT = Path(__file__).resolve().parents[2]
-HELPERS = [ROOT / "batchd" / f"{name}.py" for name in ("leasing", "due_rows", "room", "forgotten")]
-STAGE_FILES = [*(ROOT / "batchd" / "stages").glob("*.py"), *(ROOT / "batchd" / "operations").glob("*.py"), *HELPERS]
+PACKAGE = ROOT / "batchd"
+FILES = [*PACKAGE.glob("*.py"), *(PACKAGE / "stages").glob("*.py"), *(PACKAGE / "operations").glob("*.py")]
 PASSES_TWICE = (
     "from batchd.failpoints import step\nfor _ in 1, 2:\n    with step('submit.create'):\n        print('created')"
 )
@@ -95,8 +95,8 @@ def test_the_points_are_two_for_each_step() -> None:
     assert {"submit.before_create", "submit.after_create"} <= set(POINTS)
 
 
-@pytest.mark.parametrize("file", STAGE_FILES, ids=lambda file: file.name)
-def test_every_commit_of_a_stage_is_a_named_step(file: Path) -> None:
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_commit_is_a_named_step(file: Path) -> None:
     """A commit without a name could not be killed at, so nobody would know what a crash there does."""
     calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     commits = [one for one in calls if isinstance(one.func, ast.Attribute) and one.func.attr == "transact"]

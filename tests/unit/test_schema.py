@@ -83,7 +83,7 @@ def test_any_field_name_finds_its_own_value(name: str) -> None:
     """Names with quotes, dots, backslashes or line breaks are names, not JMESPath."""
     answer = answer_from_fields({name: FieldSpec(type="integer", column="C")})
 
-    assert jmespath.search(answer.columns[0].path, {name: 42, "other": 1}) == 42
+    assert jmespath.search(answer.columns[0].path, {"other": 1, name: 42}) == 42
 
 
 def test_two_fields_cannot_write_one_column() -> None:

@@ -10,6 +10,10 @@ from batchd.cli.options import ConfigOption, JsonOption, TaskOption
 from batchd.errors import UsageError
 
 TaskArgument = Annotated[str | None, typer.Argument(metavar="TASK", help="The task; or say --task TASK.")]
+KeysOption = Annotated[
+    list[str] | None,
+    typer.Option("--key", metavar="KEY", help="Only this row; may be given again. Parts of a key: EU,7."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,10 +32,7 @@ def retry(
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
-    key: Annotated[
-        list[str] | None,
-        typer.Option("--key", metavar="KEY", help="Only this row; may be given again. Parts of a key: EU,7."),
-    ] = None,
+    key: KeysOption = None,
 ) -> None:
     """Make failed and held rows of a task due again. Each may be paid for again."""
 
@@ -49,10 +50,7 @@ def reapply(
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
-    key: Annotated[
-        list[str] | None,
-        typer.Option("--key", metavar="KEY", help="Only this row; may be given again. Parts of a key: EU,7."),
-    ] = None,
+    key: KeysOption = None,
     batch: Annotated[str | None, typer.Option("--batch", metavar="ID", help="Only rows of this batch.")] = None,
     only: Annotated[
         str | None,

@@ -121,9 +121,9 @@ class SqliteDialect:
         }
 
     def fault(self, error: Exception) -> Fault:
-        """By SQLite's result code: busy and locked pass, constraint and mismatch are the row's own."""
+        """By SQLite's result code: busy, locked and a full disk pass, constraint and mismatch are the row's own."""
         code = _result_code(error)
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}:
             return Fault.AGAIN
         if code in {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}:
             return Fault.DATA
