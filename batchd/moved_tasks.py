@@ -1,4 +1,4 @@
-"""Rows in work that a task, as it is configured now, would not know for its own, and would pay for again."""
+"""Rows in work, or done, that a task, as it is configured now, would not know for its own, and would pay for again."""
 
 from collections.abc import Collection
 
@@ -25,11 +25,13 @@ def moved_from(
         )
     known = {*configured, definition.name, *([record.name] if record is not None else [])}
     for other in ledger.tasks.all():
-        if other.name not in known and _same_job(ledger, other, definition) and ledger.tasks.has_open_work(other.id):
-            return (
-                f"rows are in work for task {other.name}, which the config lacks; "
-                f'say formerly = "{other.name}" in [tasks.{definition.name}]'
-            )
+        if other.name in known or not _same_job(ledger, other, definition):
+            continue
+        way_out = f'say formerly = "{other.name}" in [tasks.{definition.name}]'
+        if ledger.tasks.has_open_work(other.id):
+            return f"rows are in work for task {other.name}, which the config lacks; {way_out}"
+        if ledger.tasks.remembers_rows(other.id):
+            return f"rows that task {other.name} is done with would be asked, and paid for, again; {way_out}"
     return ""
 
 

@@ -34,6 +34,9 @@ class Tasks(Protocol):
     def has_open_work(self, task_id: int) -> bool:
         """True while a gate or a batch of the task is open."""
 
+    def remembers_rows(self, task_id: int) -> bool:
+        """True while a gate of the task is there, open or done: rows that must not be asked about again unasked."""
+
     def take_lease(self, task_id: int, owner: str, seconds: float) -> Lease | None:
         """Takes the lease for claiming; None while another holds it."""
 

@@ -70,8 +70,8 @@ class _TaskClaim:
 
     def run(self) -> Counts:
         record, reason = self._place.store.transact(self._register, step="claim.register")
-        if reason:
-            log.warning(events.CLAIM_BLOCKED, task=record.name, reason=reason)
+        if record is None or reason:
+            log.warning(events.CLAIM_BLOCKED, task=self._definition.name, reason=reason)
             self._counts.add("tasks_blocked")
             return self._counts
         lease = self._place.store.transact(
@@ -101,14 +101,16 @@ class _TaskClaim:
         finally:
             self._place.store.transact(lambda ledger: ledger.tasks.release(lease), step="claim.release")
 
-    def _register(self, ledger: Ledger) -> tuple[TaskRecord, str]:
+    def _register(self, ledger: Ledger) -> tuple[TaskRecord | None, str]:
         """Makes the task known, and says why it must not be claimed for, if there is a reason."""
         name, fingerprint = self._definition.name, self._definition.fingerprint
-        record = ledger.tasks.find(name) or self._renamed(ledger) or ledger.tasks.add(name, fingerprint)
+        record = ledger.tasks.find(name) or self._renamed(ledger)
         moved = moved_from(ledger, record, self._definition, self._place.configured)
         if moved:
+            # Not made known yet: a person may still say that it is the former one, under this very name.
             ledger.findings.open("task-moved", f"task {name}", moved)
-            return record, moved
+            return None, moved
+        record = record or ledger.tasks.add(name, fingerprint)
         if record.fingerprint != fingerprint:
             ledger.tasks.set_fingerprint(record.id, fingerprint)
         ledger.findings.close("task-moved", f"task {name}")

@@ -82,6 +82,11 @@ class SqlTasks:
         gated = sa.exists().where(gate.c.task_id == task_id, gate.c.state != GateState.DONE.value)
         return bool(self._connection.scalar(sa.select(sa.or_(open_batch, gated))))
 
+    def remembers_rows(self, task_id: int) -> bool:
+        """Gates of any state: rows that nobody may ask about again unasked."""
+        gate = tables.gate
+        return bool(self._connection.scalar(sa.select(sa.exists().where(gate.c.task_id == task_id))))
+
     def take_lease(self, task_id: int, owner: str, seconds: float) -> Lease | None:
         """The right to claim for this task."""
         wanted = Lease("task", task_id, owner, 0, seconds)

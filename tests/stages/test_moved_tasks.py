@@ -53,6 +53,26 @@ def test_a_task_renamed_without_a_word_is_not_claimed_for(bench: Bench) -> None:
     assert [(1, "applied")] == bench.outcomes()
 
 
+def test_a_task_renamed_without_a_word_does_not_ask_again_what_is_done(bench: Bench) -> None:
+    """Without a predicate the ledger alone knows what is done: a new name would pay for the whole table again."""
+    bench.configure(definition=person_task(pending=None))
+    bench.add_people("one", "two")
+    bench.run_until_quiet()
+    renamed = ConfiguredTask(person_task(name="staff", pending=None))
+    bench.place = replace(bench.place, tasks={"staff": renamed}, configured=frozenset({"staff"}))
+
+    bench.run(*SENDING)
+    stopped = bench.findings(), bench.states()
+    # What the finding says, with the name that is in the config by now.
+    bench.place = replace(bench.place, tasks={"staff": replace(renamed, formerly="people")})
+    bench.run_until_quiet()
+
+    assert ([("task-moved", "task staff")], ["closed"]) == stopped
+    assert ([], ["closed"]) == (bench.findings(), bench.states())
+    assert [("staff",)] == bench.execute("SELECT name FROM batchd_task")
+    assert {1: "done", 2: "done"} == bench.gates()
+
+
 def test_another_task_on_the_same_table_is_none_of_the_firsts_business(bench: Bench) -> None:
     """Both are configured, or they fill other columns: each row may be in work for both."""
     bench.add_people("one")

@@ -104,3 +104,17 @@ def test_a_row_larger_than_the_room_for_now_is_said_to_wait(bench: Bench, monkey
 
     bench.run_until_quiet()
     assert [(1, "applied")] == bench.outcomes()
+
+
+def test_claiming_stops_while_open_batches_may_need_the_room(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reserve and the results to come are kept free: nothing is built, a finding says so, and both pass."""
+    bench.place = replace(bench.place, spool_reserve=50_000_000)
+    bench.add_people("one")
+    with monkeypatch.context() as crowded:
+        crowded.setattr(bench.spool, "free_bytes", lambda: 50_500_000)
+        bench.run(*SENDING)
+        stopped = bench.states(), bench.findings(), bench.gates()
+    bench.run_until_quiet()
+
+    assert ([], [("spool-full", "spool")], {}) == stopped
+    assert (["closed"], []) == (bench.states(), bench.findings())
