@@ -14,6 +14,7 @@ from types import FrameType
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -127,7 +128,8 @@ class Daemon:
         self._total = Counts()
         self._failure: BaseException | None = None
         self._is_first = True
-        self._capped: set[str] = set()
+        # Tasks with more rows than room, and how many batches were open then.
+        self._capped: dict[str, int] = {}
         self._kept: set[str] = set()
         self._claims_due = True
         self._claim_after = 0.0
@@ -156,7 +158,9 @@ class Daemon:
             if abs(jump) > _CLOCK_JUMP:
                 ahead += jump
                 log.warning(events.DAEMON_CLOCK_JUMPED, seconds=round(jump))
-                for job in scheduler.get_jobs():
+            for job in scheduler.get_jobs():
+                # Asked of the jobs, not of the clock: two jumps between two looks would not be seen there.
+                if abs(jump) > _CLOCK_JUMP or _is_set_too_late(job):
                     scheduler.modify_job(job.id, next_run_time=_next_after_jump(job.trigger))
 
     def _scheduler(self) -> BackgroundScheduler:
@@ -202,14 +206,22 @@ class Daemon:
         if not _KEPT & counts.numbers.keys():
             self._kept.discard(task)
         if counts["tasks_capped"]:
-            self._capped.add(task)
+            self._capped[task] = self._open_batches(task)
 
     def _work_pass(self) -> None:
-        counts = self._pass(WORKING, self._scope, Orders())
-        # Room was made, or what kept a claim may be over: the task's next turn may be a night away.
-        for task in sorted(self._kept | (self._capped if counts["batches_closed"] else set())):
-            self._capped.discard(task)
+        self._pass(WORKING, self._scope, Orders())
+        # Room was made, by whichever process, or what kept a claim may be over: the next turn may be a night away.
+        freed = {task for task, open_then in self._capped.items() if self._open_batches(task) < max(open_then, 1)}
+        for task in sorted(self._kept | freed):
+            self._capped.pop(task, None)
             self._claim_pass(task)
+
+    def _open_batches(self, task: str) -> int:
+        def count(ledger: Ledger) -> int:
+            record = ledger.tasks.find(task)
+            return 0 if record is None else ledger.batches.open_count(record.id)
+
+        return self._place.store.read(count)
 
     def _bounded_pass(self) -> None:
         error = self._guarded(self._bounded_work)
@@ -318,6 +330,15 @@ def trigger_of(schedule: Schedule) -> BaseTrigger:
             f"cron {schedule.cron!r} is not a cron line of five fields: {error}",
             next_command='write it like "0 2 * * *": minute, hour, day, month, weekday, in UTC',
         ) from error
+
+
+def _is_set_too_late(job: Job) -> bool:
+    """True where a job's next run is further away than its trigger would ever set it."""
+    if job.next_run_time is None:
+        return False
+    regular = job.trigger.interval if isinstance(job.trigger, IntervalTrigger) else dt.timedelta()
+    latest = (_next_after_jump(job.trigger) or job.next_run_time) + regular
+    return bool((job.next_run_time - latest).total_seconds() > _CLOCK_JUMP)
 
 
 def _next_after_jump(trigger: BaseTrigger) -> dt.datetime | None:

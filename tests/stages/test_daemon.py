@@ -256,3 +256,31 @@ def test_a_daemon_makes_up_for_a_claim_that_something_kept(bench: Bench, trouble
     late.cancel()
 
     assert 1 == total["applied"]
+
+
+def test_a_daemon_uses_the_room_that_another_process_has_made(bench: Bench) -> None:
+    """Its rows were more than open batches may be; the batch in the way is closed by somebody else."""
+    bench.configure(batch_size=1, max_open_batches=1)
+    bench.add_people("one", "two")
+    bench.run(*SENDING[1:])
+    put_off(bench)
+    other = replace(bench.place, owner="other")
+    stop = Stop()
+
+    def close_it() -> None:
+        while bench.states()[0] != "closed":
+            run_pass(CHECKING, other, Scope(batch_id=1), Orders())
+
+    def report(counts: Counts) -> None:
+        if counts["applied"]:
+            stop.ask()
+
+    timers = [threading.Timer(0.5, close_it), threading.Timer(LONGEST, stop.ask)]
+    for timer in timers:
+        timer.start()
+    total = Daemon(bench.place, Plan({"people": Schedule(every=600.0)}), stop, report).run()
+    timers[1].cancel()
+    timers[0].join()
+
+    assert 1 == total["applied"]
+    assert [1, 1] == [done for *_, done in bench.people()]
