@@ -141,10 +141,13 @@ class Daemon:
         log.info(events.DAEMON_STARTED, tasks=sorted(self._schedules))
         scheduler = self._scheduler()
         scheduler.start()
+        finishes = False
         try:
             self._wait_for_the_end(scheduler)
+            finishes = True
         finally:
-            scheduler.shutdown(wait=True)
+            # Interrupted, it does not wait for the unit in hand, which may wait for the vendor.
+            scheduler.shutdown(wait=finishes)
         log.info(events.DAEMON_STOPPED, **self._total.numbers)
         if self._failure is not None:
             raise self._failure
