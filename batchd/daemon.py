@@ -73,6 +73,8 @@ class Stop:
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.asked():
+            # The end has begun; a key pressed once more must not break into it.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             raise KeyboardInterrupt
         self.signalled = True
         self.ask()
