@@ -10,10 +10,10 @@ from batchd.cli.out import plural, print_json
 from batchd.cli.place import Desk, opened_ledger, workplace_for
 from batchd.config import mask_url
 from batchd.core.model import Batch
-from batchd.daemon import Stop
 from batchd.errors import UsageError
 from batchd.pipeline import CHECKING, run_pass
 from batchd.ports import Counts, Orders, Scope
+from batchd.stop import Stop
 from batchd.store.reading import ask, batch_detail, failure_facts
 
 _ENDS = {"closed", "failed", "abandoned"}

@@ -10,9 +10,9 @@ from batchd.app.workplace import database_of, open_workplace, store_of, workplac
 from batchd.cli.call import Call
 from batchd.cli.progress import TerminalProgress
 from batchd.config import Config
-from batchd.daemon import Stop
 from batchd.errors import UsageError
 from batchd.ports import Workplace
+from batchd.stop import Stop
 from batchd.store.engine import SqlStore
 from batchd.store.opening import Database
 

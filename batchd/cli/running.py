@@ -14,9 +14,10 @@ from batchd.cli.progress import TerminalProgress
 from batchd.cli.sending import with_batch_size
 from batchd.cli.stops import claiming_stops
 from batchd.config import Config, parse_duration
-from batchd.daemon import Bounds, Daemon, Plan, Schedule, Stop
+from batchd.daemon import Bounds, Daemon, Plan, Schedule
 from batchd.errors import UsageError
 from batchd.ports import Counts, Scope, Workplace
+from batchd.stop import Stop
 from batchd.store.reading import ask, task_facts
 
 

@@ -13,9 +13,9 @@ from batchd.cli.out import plural, print_json, say_table
 from batchd.cli.place import Desk, opened_ledger, opened_workplace
 from batchd.cli.stops import claiming_stops
 from batchd.core.states import BatchState
-from batchd.daemon import Stop
 from batchd.pipeline import SENDING, run_pass
 from batchd.ports import ConfiguredTask, Counts, Orders, Scope, Workplace
+from batchd.stop import Stop
 from batchd.store.reading import ask, batch_facts, task_facts
 from batchd.store.source import SourceTable
 

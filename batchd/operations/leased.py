@@ -9,9 +9,6 @@ from batchd.errors import LeaseLostError, UsageError
 from batchd.operations.named import known_batch
 from batchd.ports import Workplace
 
-# A call to the vendor may keep us silent for as long as it may take, and then some.
-_MARGIN = 60.0
-
 
 @contextlib.contextmanager
 def leased(place: Workplace, reference: str) -> Iterator[tuple[Batch, Lease]]:
@@ -23,7 +20,8 @@ def leased(place: Workplace, reference: str) -> Iterator[tuple[Batch, Lease]]:
     """
     batch = known_batch(place.store, reference)
     account = place.account_of(batch)
-    seconds = max(place.lease_seconds, account.create_seconds + _MARGIN if account else 0.0)
+    # A call to the vendor may keep this process silent for as long as the call may take.
+    seconds = place.lease_seconds + (account.create_seconds if account else 0.0)
     lease = place.store.transact(
         lambda ledger: ledger.batches.take_lease(batch.id, place.owner, seconds), step="lease.take"
     )

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from batchd.daemon import Bounds, Daemon, Plan, Schedule, Stop
+from batchd.daemon import Bounds, Daemon, Plan, Schedule
 from batchd.errors import DatabaseBusyError, DatabaseError, VendorBillingError
 from batchd.pipeline import CHECKING, SENDING, run_pass
 from batchd.ports import Counts, Orders, Scope
+from batchd.stop import Stop
 from tests.fakes.answers import answered
 from tests.fakes.vendor import unclear
 from tests.stages.bench import GOOD_ANSWER, Bench
