@@ -13,7 +13,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 from types import TracebackType
@@ -39,11 +39,24 @@ class Upstream:
     key_env: str | None = None
 
 
+@dataclass(frozen=True)
+class Flavour:
+    """Whose Batch API the sandbox imitates: ``openai``, or ``azure``, which alone the rest is for.
+
+    ``deployments`` are the models behind the names of deployments (without any, every name is one),
+    ``file_processing`` the seconds that an uploaded file stays pending.
+    """
+
+    name: str = "openai"
+    deployments: Mapping[str, str] = field(default_factory=dict)
+    file_processing: float = 1.0
+
+
 class SandboxHandle:
     """A user's hold on a running sandbox; the sandbox ends soon after its last holder has let go.
 
-    ``url`` is the base URL for a client (``http://127.0.0.1:PORT/v1``), ``started`` tells whether this call
-    started it.
+    ``url`` is the base URL for a client (``http://127.0.0.1:PORT/v1``; for ``azure`` the resource's endpoint, which is
+    the same without ``/v1``), ``started`` tells whether this call started it.
     """
 
     def __init__(self, url: str, *, started: bool, users: IO[str]) -> None:
@@ -64,22 +77,25 @@ class SandboxHandle:
         self.close()
 
 
-def start_or_join(
+def start_or_join(  # noqa: PLR0913, one keyword for each thing that a starter decides
     state: Path,
     *,
     batch_duration: float,
     api_key: str = "sandbox-key",
     faults: Mapping[str, object] | None = None,
     upstream: Upstream | None = None,
+    token_limit: int | None = None,
+    flavour: Flavour | None = None,
 ) -> SandboxHandle:
     """Return a hold on the sandbox of a state file, started now if none serves it.
 
-    ``batch_duration`` (seconds) holds for batches created from now on; ``faults``, if given, replace those
-    that are set. Key and upstream are those of whoever started it.
+    ``batch_duration`` (seconds) and ``token_limit`` hold for batches created from now on; ``faults``, if given,
+    replace those that are set. Key, upstream and deployments are those of whoever started it.
 
     Raises:
-        SandboxStartError: the sandbox does not come up, or does not answer.
+        SandboxStartError: the sandbox does not come up, does not answer, or is of another flavour.
     """
+    flavour = flavour or Flavour()
     state = state.resolve()
     users = _take_users_lock(state)
     try:
@@ -87,8 +103,10 @@ def start_or_join(
             url = _serving(state)
             started = url is None
             if url is None:
-                url = _start(state, _arguments(state, batch_duration, api_key, upstream))
-        _control(url, "POST", "settings", {"batch_duration": batch_duration})
+                url = _start(state, [*_arguments(state, batch_duration, api_key, upstream), *_flavoured(flavour)])
+        _check_flavour(state, url, flavour)
+        pace = {"batch_duration": batch_duration, "file_processing": flavour.file_processing}
+        _control(url, "POST", "settings", {**pace, "token_limit": token_limit})
         if faults is not None:
             _control(url, "PUT", "faults", faults)
     except OSError as error:
@@ -140,6 +158,19 @@ def _arguments(state: Path, batch_duration: float, api_key: str, upstream: Upstr
     if upstream is not None and upstream.key_env is not None:
         arguments += ["--upstream-key-env", upstream.key_env]
     return arguments
+
+
+def _flavoured(flavour: Flavour) -> list[str]:
+    arguments = ["--flavour", flavour.name, "--file-processing", str(flavour.file_processing)]
+    for name, model in flavour.deployments.items():
+        arguments += ["--deployment", f"{name}={model}"]
+    return arguments
+
+
+def _check_flavour(state: Path, url: str, flavour: Flavour) -> None:
+    served = _control(url, "GET", "health").get("flavour")
+    if served != flavour.name:
+        raise SandboxStartError(f"the sandbox for {state} runs with the flavour {served}, not {flavour.name}")
 
 
 def _start(state: Path, arguments: list[str]) -> str:

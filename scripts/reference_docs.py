@@ -13,14 +13,15 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from batchd.config.entra import EntraConfig
 from batchd.config.secret_refs import SecretRef
 from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, PriceConfig
 from batchd.config.tasks import TaskConfig
-from batchd.config.vendors import OpenAIVendorConfig, SandboxVendorConfig
+from batchd.config.vendors import AzureVendorConfig, OpenAIVendorConfig, SandboxVendorConfig
 from batchd.core.fields import FieldSpec
 from batchd.core.findings import KINDS, REPORTS
 from batchd.core.outcomes import RULES, GateState
-from batchd.core.schema import ColumnTarget
+from batchd.core.schema import ColumnTarget, VectorTarget
 from batchd.core.states import ENDS, MOVES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -176,12 +177,15 @@ TABLES: dict[str, Callable[[], str]] = {
     "config.md#secret": _keys(SecretRef),
     "config.md#sandbox": _keys(SandboxVendorConfig),
     "config.md#openai": _keys(OpenAIVendorConfig),
+    "config.md#azure": _keys(AzureVendorConfig),
+    "config.md#entra": _keys(EntraConfig),
     "config.md#daemon": _keys(DaemonConfig),
     "config.md#prices": _keys(PriceConfig),
     "config.md#log": _keys(LogConfig),
     "config.md#task": _keys(TaskConfig),
     "config.md#field": _keys(FieldSpec),
     "config.md#column": _keys(ColumnTarget),
+    "config.md#vector": _keys(VectorTarget),
     "outcomes.md#outcomes": _outcomes,
     "outcomes.md#gates": _gates,
     "findings.md#findings": _findings,

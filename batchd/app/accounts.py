@@ -1,15 +1,17 @@
 """Vendor accounts of a config, connected. A sandbox is started, or joined, by the command that needs it."""
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from batchd.config import Config
-from batchd.config.vendors import SandboxVendorConfig, VendorConfig
+from batchd.config.entra import EntraConfig
+from batchd.config.vendors import AzureVendorConfig, OpenAIVendorConfig, SandboxVendorConfig, VendorConfig
 from batchd.errors import ConfigError
 from batchd.ports import Account
-from batchd.sandbox_process import SandboxStartError, Upstream, start_or_join
+from batchd.sandbox_process import Flavour, SandboxHandle, SandboxStartError, Upstream, start_or_join
 from batchd.vendors.catalog import account_fingerprint, connect
-from batchd.vendors.connection import OPENAI_URL, Connection
+from batchd.vendors.connection import OPENAI_URL, AzureConnection, Connection
+from batchd.vendors.entra import EntraIdentity, token_provider
 
 SANDBOX_KEY = "sandbox-key"
 
@@ -20,16 +22,19 @@ def connect_named(config: Config, stack: contextlib.ExitStack, names: Collection
 
 
 def _account(config: Config, name: str, vendor: VendorConfig, stack: contextlib.ExitStack) -> Account:
-    connection = _connection(config, name, vendor, stack)
+    connection = (
+        _sandbox(vendor, stack) if isinstance(vendor, SandboxVendorConfig) else connection_of(config, name, vendor)
+    )
     client = connect(vendor.kind, connection)
     stack.callback(client.close)
+    processing = connection.file_timeout if isinstance(connection, AzureConnection) else 0.0
     return Account(
         name=name,
         vendor=client,
         fingerprint=fingerprint_of(vendor),
         max_requests=vendor.max_requests,
         max_bytes=vendor.max_bytes,
-        upload_seconds=vendor.timeout,
+        upload_seconds=vendor.timeout + processing,
         create_seconds=vendor.create_timeout,
         resubmit=vendor.resubmit,
         submit_grace=vendor.submit_grace,
@@ -42,16 +47,26 @@ def fingerprint_of(vendor: VendorConfig) -> str:
     if isinstance(vendor, SandboxVendorConfig):
         # A sandbox's port changes with each start; what names it for good is its state file.
         return account_fingerprint(vendor.kind, str(vendor.state), None)
+    if isinstance(vendor, AzureVendorConfig):
+        return account_fingerprint(vendor.kind, vendor.endpoint, None)
     return account_fingerprint(vendor.kind, vendor.base_url or OPENAI_URL, vendor.project)
 
 
-def _connection(config: Config, name: str, vendor: VendorConfig, stack: contextlib.ExitStack) -> Connection:
-    if isinstance(vendor, SandboxVendorConfig):
-        return Connection(
-            SANDBOX_KEY,
-            _sandbox_url(vendor, stack),
+def connection_of(config: Config, name: str, vendor: OpenAIVendorConfig | AzureVendorConfig) -> Connection:
+    """The way to a vendor account, its secrets read; asks nobody yet.
+
+    Raises:
+        ConfigError: a secret cannot be read, or a package that the account needs is not installed.
+    """
+    if isinstance(vendor, AzureVendorConfig):
+        return AzureConnection(
+            _azure_key(config, name, vendor),
+            vendor.endpoint,
             timeout=vendor.timeout,
             create_timeout=vendor.create_timeout,
+            api_version=vendor.api_version,
+            by_token=vendor.entra is not None,
+            file_timeout=vendor.file_timeout,
         )
     return Connection(
         config.secret(vendor.api_key, "vendors", name, "api_key"),
@@ -63,13 +78,56 @@ def _connection(config: Config, name: str, vendor: VendorConfig, stack: contextl
     )
 
 
-def _sandbox_url(vendor: SandboxVendorConfig, stack: contextlib.ExitStack) -> str:
+def _azure_key(config: Config, name: str, vendor: AzureVendorConfig) -> str | Callable[[], str]:
+    """The resource's key, or what gives tokens in place of it; the config has been checked to say one of them."""
+    if vendor.entra is not None:
+        return _entra_tokens(config, name, vendor.entra)
+    if vendor.api_key is None:
+        raise config.error("says neither api_key nor entra", "vendors", name)
+    return config.secret(vendor.api_key, "vendors", name, "api_key")
+
+
+def _entra_tokens(config: Config, name: str, entra: EntraConfig) -> Callable[[], str]:
+    path = ("vendors", name, "entra")
+    secret = entra.client_secret
+    identity = EntraIdentity(
+        entra.credential,
+        entra.client_id,
+        entra.tenant_id,
+        None if secret is None else config.secret(secret, *path, "client_secret"),
+        entra.scope,
+    )
+    try:
+        return token_provider(identity)
+    except ConfigError as error:
+        raise config.error(error.message, *path, next_command=error.next_command) from None
+
+
+def _sandbox(vendor: SandboxVendorConfig, stack: contextlib.ExitStack) -> Connection:
+    handle = stack.enter_context(_sandbox_handle(vendor))
+    if vendor.flavour == "azure":
+        return AzureConnection(
+            SANDBOX_KEY,
+            handle.url,
+            timeout=vendor.timeout,
+            create_timeout=vendor.create_timeout,
+            file_timeout=vendor.timeout,
+        )
+    return Connection(SANDBOX_KEY, handle.url, timeout=vendor.timeout, create_timeout=vendor.create_timeout)
+
+
+def _sandbox_handle(vendor: SandboxVendorConfig) -> SandboxHandle:
     upstream = Upstream(vendor.upstream) if vendor.upstream else None
+    azure = Flavour("azure", vendor.deployments, vendor.file_processing)
     vendor.state.parent.mkdir(parents=True, exist_ok=True)
     try:
-        handle = start_or_join(
-            vendor.state, batch_duration=vendor.batch_duration, api_key=SANDBOX_KEY, upstream=upstream
+        return start_or_join(
+            vendor.state,
+            batch_duration=vendor.batch_duration,
+            api_key=SANDBOX_KEY,
+            upstream=upstream,
+            token_limit=vendor.token_limit,
+            flavour=azure if vendor.flavour == "azure" else Flavour(),
         )
     except SandboxStartError as error:
         raise ConfigError(str(error), next_command="read its log beside its state file") from error
-    return stack.enter_context(handle).url

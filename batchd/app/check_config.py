@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from batchd.app.accounts import connection_of
 from batchd.app.check_ledger import moved_accounts, moved_task
 from batchd.app.resolve import resolve_task, task_problems
 from batchd.app.workplace import database_of, prices_of
-from batchd.config import Config, ConfigProblemsError, mask_url
+from batchd.config import AzureVendorConfig, Config, ConfigProblemsError, mask_url
 from batchd.core.bodies import RequestBuilder
 from batchd.core.rendering import UnrenderableError, compile_prompt
 from batchd.core.tasks import TaskDefinition
@@ -87,7 +88,7 @@ def _vendors(config: Config, names: list[str]) -> Iterator[Remark]:
         if vendor.kind == "sandbox":
             continue
         try:
-            config.secret(vendor.api_key, "vendors", name, "api_key")
+            connection_of(config, name, vendor)
         except ConfigError as error:
             yield _problem(f"vendor {name}", error)
 
@@ -194,7 +195,10 @@ def _render(config: Config, definition: TaskDefinition, row: Mapping[str, Any], 
 
 
 def _price(config: Config, definition: TaskDefinition) -> Iterator[Remark]:
-    if prices_of(config).cost(definition.model, _ONE_TOKEN_EACH) is None:
+    if isinstance(config.vendors[definition.vendor], AzureVendorConfig):
+        # A deployment has any name; what is priced is the model that its answers name.
+        return
+    if prices_of(config).cost(definition.model, _ONE_TOKEN_EACH) is None and not definition.is_free:
         yield Remark(
             "warning",
             f"task {definition.name}",

@@ -10,7 +10,7 @@ from batchd.core import schema
 from batchd.core.bodies import RequestBuilder
 from batchd.core.rendering import check_columns, template_columns
 from batchd.core.strict_schema import lint
-from batchd.core.tasks import AnswerSpec, KeyColumn, TaskDefinition
+from batchd.core.tasks import AnswerSpec, TaskDefinition
 from batchd.errors import ConfigError
 from batchd.ports import ConfiguredTask
 from batchd.store.opening import Database
@@ -20,6 +20,7 @@ from batchd.store.source import SourceTable
 T = TypeVar("T")
 # SQLAlchemy's connection, which only the store knows by name.
 Connection = Any
+_ANSWER_SETTINGS = ("fields", "columns", "vector_column", "text_column")
 
 
 def resolve_tasks(config: Config, database: Database, only: str | None) -> dict[str, ConfiguredTask]:
@@ -69,7 +70,7 @@ def _resolved(config: Config, database: Database, connection: Connection, name: 
         (_answer_setting(config.tasks[name]),),
         lambda: schema.with_columns(_answer(config, name), source.columns),
     )
-    return _definition(config, name, source.key_columns(config.tasks[name].key), answer)
+    return _definition(config, name, source, answer)
 
 
 def _source(config: Config, database: Database, connection: Connection, name: str) -> SourceTable:
@@ -151,7 +152,7 @@ def _written(task: TaskConfig) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _answer_setting(task: TaskConfig) -> str:
-    return "fields" if task.fields is not None else "columns" if task.columns is not None else "text_column"
+    return next(key for key in _ANSWER_SETTINGS if getattr(task, key) is not None)
 
 
 def _prompt_setting(task: TaskConfig) -> str:
@@ -163,11 +164,16 @@ def _answer(config: Config, name: str) -> AnswerSpec:
     task = config.tasks[name]
     if task.fields is not None:
         return schema.answer_from_fields(task.fields)
+    if task.vector_column is not None:
+        expected = task.vector_column.dimensions or task.params.get("dimensions")
+        return schema.vector_answer(task.vector_column.column, expected)
+    if task.columns is not None and task.endpoint == "/v1/moderations":
+        return schema.moderation_answer(task.columns)
     if task.columns is not None:
         return schema.answer_from_schema(config.answer_schema(name) or {}, task.columns)
     if task.text_column is not None:
         return schema.plain_text_answer(task.text_column.column, too_long=task.text_column.too_long)
-    raise ConfigError("a task needs fields, schema_file with columns, or text_column")
+    raise ConfigError("a task needs fields, schema_file with columns, text_column, or vector_column")
 
 
 def _inputs(config: Config, name: str) -> tuple[str, ...]:
@@ -180,14 +186,18 @@ def _inputs(config: Config, name: str) -> tuple[str, ...]:
     )
 
 
-def _definition(config: Config, name: str, key: Sequence[KeyColumn], answer: AnswerSpec) -> TaskDefinition:
+def _definition(config: Config, name: str, source: SourceTable, answer: AnswerSpec) -> TaskDefinition:
     task = config.tasks[name]
+    markers = {
+        column: marker.model_copy(update={"zoned": source.columns[column].zoned})
+        for column, marker in task.on_success.items()
+    }
     return TaskDefinition(
         name=name,
         vendor=task.vendor,
         table=task.table,
         table_schema=task.table_schema,
-        key=tuple(key),
+        key=tuple(source.key_columns(task.key)),
         pending=task.pending,
         pending_columns=task.pending_columns,
         guard_column=task.guard_column,
@@ -199,7 +209,7 @@ def _definition(config: Config, name: str, key: Sequence[KeyColumn], answer: Ans
         prompt=config.prompt(name),
         null_input=task.null_input,
         answer=answer,
-        on_success=task.on_success,
+        on_success=markers,
         max_attempts=task.max_attempts,
         max_resends=task.max_resends,
         retry_delay=task.retry_delay,

@@ -9,9 +9,10 @@ from batchd.config.secret_refs import SecretRef
 from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, PriceConfig
 from batchd.config.tasks import TaskConfig
 from batchd.config.urls import mask_url
-from batchd.config.vendors import OpenAIVendorConfig, SandboxVendorConfig, VendorConfig
+from batchd.config.vendors import AzureVendorConfig, OpenAIVendorConfig, SandboxVendorConfig, VendorConfig
 
 __all__ = [
+    "AzureVendorConfig",
     "Config",
     "ConfigProblemsError",
     "ConfigWarning",

@@ -9,6 +9,7 @@ from batchd.config.locator import KeyPath
 from batchd.config.problems import Problem, suggestion
 from batchd.config.task_checks import task_problems, written_columns
 from batchd.config.tasks import TaskConfig
+from batchd.config.vendor_checks import endpoint_problem, vendor_problems, vendor_warnings
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -18,6 +19,7 @@ def check(file: ConfigFile) -> list[Problem]:
     return [
         *_bad_names(file),
         *_unclear_creates(file),
+        *(problem for name, vendor in file.vendors.items() for problem in vendor_problems(name, vendor)),
         *_vendors_of_tasks(file),
         *_renamed_tasks(file),
         *(problem for name, task in file.tasks.items() for problem in task_problems(name, task)),
@@ -27,7 +29,11 @@ def check(file: ConfigFile) -> list[Problem]:
 
 def warnings(file: ConfigFile) -> list[Problem]:
     """What is allowed, and probably not meant."""
-    return [*_rows_that_stay_pending(file), *_keys_without_effect(file)]
+    return [
+        *_rows_that_stay_pending(file),
+        *_keys_without_effect(file),
+        *(problem for name, vendor in file.vendors.items() for problem in vendor_warnings(name, vendor)),
+    ]
 
 
 def _bad_names(file: ConfigFile) -> Iterator[Problem]:
@@ -58,7 +64,10 @@ def _vendors_of_tasks(file: ConfigFile) -> Iterator[Problem]:
         if vendor is None:
             near = suggestion(task.vendor, list(file.vendors))
             yield Problem(("tasks", name, "vendor"), f"there is no [vendors.{task.vendor}]{near}")
-        elif task.batch_size > vendor.max_requests:
+            continue
+        if sentence := endpoint_problem(task.vendor, vendor, task.endpoint):
+            yield Problem(("tasks", name, "endpoint"), sentence)
+        if task.batch_size > vendor.max_requests:
             yield Problem(
                 ("tasks", name, "batch_size"),
                 f"is {task.batch_size}, but max_requests of vendors.{task.vendor} is {vendor.max_requests}",

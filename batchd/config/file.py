@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, Field
 
+from batchd.config.entra import EntraConfig
 from batchd.config.locator import KeyPath
 from batchd.config.secret_refs import SecretRef
 from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, PriceConfig
@@ -9,7 +10,7 @@ from batchd.config.tasks import TaskConfig
 from batchd.config.values import Table, written
 from batchd.config.vendors import VENDOR_KINDS, VendorConfig
 from batchd.core.fields import FieldSpec
-from batchd.core.schema import ColumnTarget
+from batchd.core.schema import ColumnTarget, VectorTarget
 
 
 class ConfigFile(Table):
@@ -29,6 +30,8 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("database", "url"): SecretRef,
     ("database", "password"): SecretRef,
     ("vendors", "*", "api_key"): SecretRef,
+    ("vendors", "*", "entra"): EntraConfig,
+    ("vendors", "*", "entra", "client_secret"): SecretRef,
     ("daemon",): DaemonConfig,
     ("prices", "*"): PriceConfig,
     ("log",): LogConfig,
@@ -36,6 +39,7 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("tasks", "*", "fields", "*"): FieldSpec,
     ("tasks", "*", "columns", "*"): ColumnTarget,
     ("tasks", "*", "text_column"): ColumnTarget,
+    ("tasks", "*", "vector_column"): VectorTarget,
 }
 
 

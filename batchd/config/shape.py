@@ -15,7 +15,7 @@ from batchd.config.vendors import VENDOR_KINDS
 Raw = Mapping[str, Any]
 """The file as tomllib read it."""
 
-_UNSHOWN = {"url", "password", "api_key", "base_url", "upstream"}
+_UNSHOWN = {"url", "password", "api_key", "client_secret", "base_url", "upstream"}
 _LONGEST_SHOWN = 60
 
 _EXPECTED = {
@@ -93,8 +93,6 @@ def _missing_kind(path: KeyPath, _details: ErrorDetails, _raw: Raw) -> Problem:
 
 def _unknown_kind(path: KeyPath, _details: ErrorDetails, raw: Raw) -> Problem:
     kind = _at(raw, (*path, "kind"))
-    if kind == "azure":
-        return Problem((*path, "kind"), f"Azure OpenAI is not supported yet; kind is {_kinds()}")
     near = suggestion(kind, list(VENDOR_KINDS)) if isinstance(kind, str) else ""
     return Problem((*path, "kind"), f"unknown kind {_shown(kind)}; it is {_kinds()}{near}")
 
@@ -116,6 +114,7 @@ def _bad_pattern(path: KeyPath, details: ErrorDetails, _raw: Raw) -> Problem:
 _PATTERNS = {
     "cron": 'five fields such as "0 2 * * *" (minute, hour, day, month, day of week)',
     "credential": "a name without slashes",
+    "api_version": 'a dated API such as "2024-10-21" or "2025-04-01-preview"; leave it out for v1',
 }
 
 _SPECIAL: dict[str, Callable[[KeyPath, ErrorDetails, Raw], Problem]] = {
@@ -156,7 +155,8 @@ def _shown(value: object) -> str:
 
 
 def _kinds() -> str:
-    return " or ".join(f'"{kind}"' for kind in VENDOR_KINDS)
+    *others, last = (f'"{kind}"' for kind in VENDOR_KINDS)
+    return f"{', '.join(others)} or {last}"
 
 
 def _at(raw: Raw, path: KeyPath) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from batchd.config.answer_checks import answer_problems
 from batchd.config.locator import KeyPath
 from batchd.config.problems import Problem
 from batchd.config.tasks import TaskConfig
@@ -72,17 +73,7 @@ def _sizes(task: TaskConfig) -> Iterator[Problem]:
 
 
 def _answer(task: TaskConfig) -> Iterator[Problem]:
-    forms = [key for key in ("fields", "schema_file", "text_column") if getattr(task, key) is not None]
-    if not forms:
-        yield Problem((), "asks for nothing; write [fields], or schema_file with columns, or text_column")
-    if len(forms) > 1:
-        yield Problem((forms[1],), f"{forms[0]} is there too; an answer has one form")
-    if task.schema_file is not None and not task.columns:
-        yield Problem(("schema_file",), 'needs columns = { "path.in.answer" = "Column" }')
-    if task.columns is not None and task.schema_file is None:
-        yield Problem(("columns",), "needs schema_file; with [fields], a field names its column itself")
-    if task.fields is not None and not task.answer_columns:
-        yield Problem(("fields",), "no field has a column, so the answers would be written nowhere")
+    yield from answer_problems(task)
     yield from _file_is_there("schema_file", task.schema_file)
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from batchd.config.durations import Duration, DurationOrZero
 from batchd.config.values import Count, CountOrZero, FilePath, Name, Table, written
 from batchd.core.fields import FieldSpec
-from batchd.core.schema import ColumnTarget
+from batchd.core.schema import ColumnTarget, VectorTarget
 from batchd.core.tasks import Endpoint, Marker
 
 _CRON = r"^\s*[0-9A-Za-z*/,-]+(\s+[0-9A-Za-z*/,-]+){4}\s*$"
@@ -22,7 +22,7 @@ _SOURCES = (
 def _spell_out_column(value: object) -> object:
     if isinstance(value, str):
         return {"column": value}
-    if isinstance(value, dict | ColumnTarget):
+    if isinstance(value, dict | ColumnTarget | VectorTarget):
         return value
     raise ValueError("expects the name of a column, in quotes")
 
@@ -48,6 +48,10 @@ Columns = Annotated[tuple[Name, ...], AfterValidator(_distinct)]
 WrittenColumn = Annotated[
     ColumnTarget,
     BeforeValidator(_spell_out_column, json_schema_input_type=str | ColumnTarget),
+]
+VectorColumn = Annotated[
+    VectorTarget,
+    BeforeValidator(_spell_out_column, json_schema_input_type=str | VectorTarget),
 ]
 OnSuccess = Annotated[
     Marker,
@@ -122,10 +126,14 @@ class TaskConfig(Table):
         default=None, description="JSON Schema of the answer, where fields can't say it; needs columns."
     )
     columns: dict[str, WrittenColumn] | None = Field(
-        default=None, description="JMESPath into the answer = column to write; belongs to schema_file."
+        default=None,
+        description="JMESPath into the answer = column to write; belongs to schema_file, or to a moderation.",
     )
     text_column: WrittenColumn | None = Field(
         default=None, description="Column that takes the whole answer as plain text."
+    )
+    vector_column: VectorColumn | None = Field(
+        default=None, description="Column that takes the vector of an embedding, as a JSON array."
     )
 
     @property
@@ -137,4 +145,6 @@ class TaskConfig(Table):
         found += [(("columns", path), target.column) for path, target in (self.columns or {}).items()]
         if self.text_column is not None:
             found.append((("text_column",), self.text_column.column))
+        if self.vector_column is not None:
+            found.append((("vector_column",), self.vector_column.column))
         return tuple((keys, column) for keys, column in found if column is not None)

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from batchd.config.durations import Duration, DurationOrZero
+from batchd.config.entra import Entra
 from batchd.config.secret_refs import SecretRef
 from batchd.config.values import Count, FilePath, HttpUrl, Name, Switch, Table, written
 
@@ -28,6 +29,16 @@ class _Vendor(Table):
     create_timeout: Duration = written("60s", "Longest wait for an answer to the creation of a batch.")
 
 
+def _resource(url: str) -> str:
+    root = url.rstrip("/")
+    if "?" in root or "#" in root or root.endswith(("/openai", "/openai/v1")):
+        raise ValueError('expects the resource alone, such as "https://NAME.openai.azure.com": batchd adds /openai/…')
+    return root
+
+
+Resource = Annotated[HttpUrl, AfterValidator(_resource)]
+
+
 class SandboxVendorConfig(_Vendor):
     """``kind = "sandbox"``: batchd's own local vendor, free of charge."""
 
@@ -45,6 +56,11 @@ class SandboxVendorConfig(_Vendor):
         default=None,
         description="Real-time OpenAI-compatible server that answers in place of made-up answers.",
     )
+    flavour: Literal["openai", "azure"] = Field(default="openai", description="Whose Batch API it imitates.")
+    deployments: dict[str, Name] = Field(
+        default={}, description="Azure only: deployment = model behind it; without any, every name is a deployment."
+    )
+    file_processing: DurationOrZero = written("1s", "Azure only: how long an uploaded file stays pending.")
 
 
 class OpenAIVendorConfig(_Vendor):
@@ -60,5 +76,25 @@ class OpenAIVendorConfig(_Vendor):
     )
 
 
-VendorConfig = Annotated[SandboxVendorConfig | OpenAIVendorConfig, Field(discriminator="kind")]
-VENDOR_KINDS: dict[str, type[_Vendor]] = {"sandbox": SandboxVendorConfig, "openai": OpenAIVendorConfig}
+class AzureVendorConfig(_Vendor):
+    """``kind = "azure"``: an Azure OpenAI resource; a task's model is the name of a batch deployment there."""
+
+    kind: Literal["azure"] = Field(description="An Azure OpenAI resource.")
+    max_requests: Count = Field(default=100_000, description="Most requests of one batch file.")
+    endpoint: Resource = Field(description='The resource, such as "https://NAME.openai.azure.com".')
+    api_version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$")] | None = Field(
+        default=None, description="Dated API to speak, such as 2024-10-21; without it the v1 API."
+    )
+    api_key: SecretRef | None = Field(default=None, description="Where the resource's key is kept.")
+    entra: Entra | None = Field(
+        default=None, description="Entra ID in place of a key: the name of a credential, or a table."
+    )
+    file_timeout: Duration = written("10m", "Longest wait for an uploaded file to be processed.")
+
+
+VendorConfig = Annotated[SandboxVendorConfig | OpenAIVendorConfig | AzureVendorConfig, Field(discriminator="kind")]
+VENDOR_KINDS: dict[str, type[_Vendor]] = {
+    "sandbox": SandboxVendorConfig,
+    "openai": OpenAIVendorConfig,
+    "azure": AzureVendorConfig,
+}

@@ -14,6 +14,7 @@ from jmespath.exceptions import JMESPathError
 
 from batchd.core.schema import WHOLE_ANSWER
 from batchd.core.tasks import AnswerSpec, ColumnKind, WriteBack
+from batchd.core.vectors import vector_flaw
 from batchd.errors import ConfigError
 
 _SMALLEST_INTEGER = -(2**63)
@@ -46,13 +47,16 @@ class AnswerReader:
         self._validator = None if answer.json_schema is None else _validator(answer.name, answer.json_schema)
         self._columns = [(write, _reader(write.path)) for write in answer.columns]
 
-    def read(self, text: str) -> dict[str, Any]:
+    def read(self, said: Any) -> dict[str, Any]:
         """Column name → value to write, in the types that the columns take; None is NULL.
+
+        Args:
+            said: a model's text, or the JSON value that another endpoint answers with.
 
         Raises:
             InvalidAnswerError: the text is not JSON or not the schema's, or a value does not fit its column.
         """
-        answer = self._parsed(text)
+        answer = self._parsed(said) if isinstance(said, str) else said
         return {write.column: _fitted(_found(read, answer, write), write) for write, read in self._columns}
 
     def _parsed(self, text: str) -> Any:
@@ -108,10 +112,14 @@ def _found(read: _Read, answer: Any, write: WriteBack) -> Any:
 
 
 def _fitted(value: Any, write: WriteBack) -> Any:
+    if write.store == "vector":
+        return _vector(value, write)
     if value is None:
         if not write.nullable:
             raise InvalidAnswerError("null", f"column {write.column} takes no NULL; the answer gives none")
         return None
+    if write.kind == "vector":
+        return _vector(value, write)
     if write.store == "json" or write.kind == "json":
         return _short_enough(_json_text(value, write), write)
     fitted = _CONVERSIONS[write.kind](value, write)
@@ -121,12 +129,44 @@ def _fitted(value: Any, write: WriteBack) -> Any:
 def _short_enough(text: str, write: WriteBack) -> str:
     if "\x00" in text:
         raise _nul(write)
-    if write.max_length is None or len(text) <= write.max_length:
+    length = _length(text, write)
+    if write.max_length is None or length <= write.max_length:
         return text
     if write.too_long == "truncate" and write.store == "value":
-        return text[: write.max_length]
-    sentence = f"column {write.column} takes {write.max_length} characters; the answer gives {len(text)}"
+        return _cut(text, write.max_length, write)
+    unit = "bytes" if write.encoding and not write.encoding.startswith("utf-16") else "characters"
+    sentence = f"column {write.column} takes {write.max_length} {unit}; the answer gives {length}"
     raise InvalidAnswerError("too_long", sentence)
+
+
+def _length(text: str, write: WriteBack) -> int:
+    """What the column counts: characters, halves of UTF-16, or bytes."""
+    if not write.encoding:
+        return len(text)
+    try:
+        encoded = text.encode(write.encoding)
+    except UnicodeEncodeError:
+        # The database would write question marks instead, without a word.
+        sentence = f"column {write.column} is in {write.encoding}, which lacks a character of the answer"
+        raise InvalidAnswerError("not_in_encoding", sentence) from None
+    return len(encoded) // (2 if write.encoding.startswith("utf-16") else 1)
+
+
+def _cut(text: str, length: int, write: WriteBack) -> str:
+    """The longest beginning that fits, with no character cut in two."""
+    if not write.encoding:
+        return text[:length]
+    width = 2 if write.encoding.startswith("utf-16") else 1
+    return text.encode(write.encoding)[: length * width].decode(write.encoding, "ignore")
+
+
+def _vector(value: Any, write: WriteBack) -> str:
+    """As a JSON array, which columns of text, JSON and vectors all take; each number reads back as it was."""
+    given = vector_flaw(value, write.dimensions)
+    if given:
+        wanted = "a vector" if write.dimensions is None else f"a vector of {write.dimensions} numbers"
+        raise InvalidAnswerError("vector", f"column {write.column} takes {wanted}; the answer gives {given}")
+    return _short_enough(_json_text(value, write), write)
 
 
 def _json_text(value: Any, write: WriteBack) -> str:

@@ -1,13 +1,13 @@
 """One row's request as one line of a batch's input file."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
-from batchd.core.rendering import RenderedPrompt, compile_prompt
-from batchd.core.tasks import TaskDefinition
+from batchd.core.rendering import RenderedPrompt, UnrenderableError, compile_prompt
+from batchd.core.tasks import Endpoint, TaskDefinition
 from batchd.errors import ConfigError
 
 # What batchd itself puts into a body, and what a batch can't do: why it can't stand in params.
@@ -46,7 +46,7 @@ class RequestBuilder:
     def __init__(self, definition: TaskDefinition) -> None:
         _check_params(definition)
         self._renderer = compile_prompt(definition)
-        self._shape = _chat_text if definition.endpoint == "/v1/chat/completions" else _responses_text
+        self._shape = _SHAPES[definition.endpoint]
         self._same = _same_in_every_line(definition)
 
     def line(self, custom_id: str, row: Mapping[str, Any]) -> bytes:
@@ -99,3 +99,17 @@ def _responses_text(prompt: RenderedPrompt) -> dict[str, Any]:
     if prompt.system is None:
         return {"input": prompt.user}
     return {"instructions": prompt.system, "input": prompt.user}
+
+
+def _input_text(prompt: RenderedPrompt) -> dict[str, Any]:
+    if not prompt.user:
+        raise UnrenderableError("empty_input", "the prompt is empty, and this endpoint takes no empty input")
+    return {"input": prompt.user}
+
+
+_SHAPES: dict[Endpoint, Callable[[RenderedPrompt], dict[str, Any]]] = {
+    "/v1/chat/completions": _chat_text,
+    "/v1/responses": _responses_text,
+    "/v1/embeddings": _input_text,
+    "/v1/moderations": _input_text,
+}

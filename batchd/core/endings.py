@@ -1,4 +1,4 @@
-"""How a request ended at the vendor: with a text to read, or why without one."""
+"""How a request ended at the vendor: with an answer to read, or why without one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from batchd.core.foreign_json import mapping, mappings, text, word
 from batchd.core.outcomes import Outcome
+from batchd.core.vectors import decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ _CUT_OFF = Ending(Outcome.TRUNCATED, "length", "the answer was cut off at the to
 _TOOL_CALL = Ending(Outcome.INVALID, "tool_calls", "the model called a tool and did not answer")
 _EMPTY = Ending(Outcome.INVALID, "empty", "the answer is empty")
 _INCOMPLETE = Ending(Outcome.INVALID, "incomplete", "the answer is incomplete")
+_SEVERAL = Ending(Outcome.INVALID, "several", "one input has several answers")
+_NO_VERDICT = Ending(Outcome.INVALID, "no_verdict", "the answer does not say whether the input is flagged")
 # Nobody knows whether it ran: what may have been paid for is not asked again and again.
 NOTHING = Ending(Outcome.INVALID, "no_response", "the line holds neither an answer nor an error; counted as paid")
 _UNFINISHED = Ending(Outcome.ERRORED, "not_finished", "the vendor did not finish the request")
@@ -85,6 +88,32 @@ def response_end(body: Mapping[str, Any]) -> tuple[str, Ending | str]:
     if not messages and any(item.get("type") == "function_call" for item in items):
         return status, _TOOL_CALL
     return status, _answer(_joined(messages[-1]) if messages else "")
+
+
+def embedding_end(body: Mapping[str, Any]) -> tuple[str, Ending | Any]:
+    """No finish reason, and the one vector of an embedding, whatever it holds, or why there is none."""
+    found = _only(body, "data")
+    if isinstance(found, Ending):
+        return "", found
+    embedding = found.get("embedding")
+    return "", _EMPTY if embedding is None else decoded(embedding)
+
+
+def moderation_end(body: Mapping[str, Any]) -> tuple[str, Ending | Mapping[str, Any]]:
+    """No finish reason, and the one result of a moderation, or why there is none."""
+    found = _only(body, "results")
+    # A row without a verdict must never look like one that passed.
+    if not isinstance(found, Ending) and not isinstance(found.get("flagged"), bool):
+        return "", _NO_VERDICT
+    return "", found
+
+
+def _only(body: Mapping[str, Any], name: str) -> Mapping[str, Any] | Ending:
+    """The one object in a list: a request holds one input."""
+    found = mappings(body.get(name))
+    if not found:
+        return _failure_in(body) if body.get("error") else _EMPTY
+    return found[0] if len(found) == 1 else _SEVERAL
 
 
 def failure(status: int | None, code: str) -> Ending:

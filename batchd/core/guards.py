@@ -31,6 +31,11 @@ def _encoded(value: object) -> tuple[bytes, bytes]:
     return b"o", repr(value).encode("utf-8", "surrogatepass")
 
 
+def _instant(value: dt.datetime) -> str:
+    # One moment is one guard, whatever time zone the session that read it was in.
+    return (value if value.tzinfo is None else value.astimezone(dt.UTC)).isoformat()
+
+
 # In this order: a bool is an int to Python, and a datetime a date. Databases that lack booleans have 0 and 1.
 _ENCODERS: tuple[tuple[type | tuple[type, ...], bytes, Callable[[Any], bytes]], ...] = (
     (type(None), b"0", lambda _: b""),
@@ -39,6 +44,7 @@ _ENCODERS: tuple[tuple[type | tuple[type, ...], bytes, Callable[[Any], bytes]], 
     (float, b"f", lambda value: repr(value).encode()),
     ((bytes, bytearray, memoryview), b"b", bytes),
     (decimal.Decimal, b"d", lambda value: decimal_text(value).encode()),
+    (dt.datetime, b"t", lambda value: _instant(value).encode()),
     ((dt.date, dt.time), b"t", lambda value: value.isoformat().encode()),
     (uuid.UUID, b"u", lambda value: value.bytes),
 )

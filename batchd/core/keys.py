@@ -7,6 +7,7 @@ front so that no two composites look alike, plus a SHA-256 digest of what the so
 import datetime as dt
 import decimal
 import hashlib
+import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class KeyCodec:
         if self._single_integer:
             return RowKey(integer=_whole_number(values[0]))
         texts = [_ENCODERS[column.kind](value) for column, value in zip(self._columns, values, strict=True)]
-        folded = [_FOLDS[column.equality](text) for column, text in zip(self._columns, texts, strict=True)]
+        folded = [_folded(text, column.equality) for column, text in zip(self._columns, texts, strict=True)]
         digest = hashlib.sha256(_join(folded).encode("utf-8", "surrogatepass")).hexdigest()
         return RowKey(text=_join(texts), digest=digest)
 
@@ -163,8 +164,29 @@ def _ascii_lower(text: str) -> str:
     return "".join(chr(ord(letter) + 32) if "A" <= letter <= "Z" else letter for letter in text)
 
 
-_FOLDS: dict[KeyEquality, Callable[[str], str]] = {
+def _without_case(text: str) -> str:
+    # Letter by letter: what a server's collation folds into several letters stays apart, which is the safe side.
+    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
+
+
+def _without_accents(text: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
+
+
+def _without_end(text: str) -> str:
+    return text.rstrip(" ")
+
+
+_FOLD: dict[str, Callable[[str], str]] = {
     "exact": str,
     "nocase": _ascii_lower,
-    "rtrim": lambda text: text.rstrip(" "),
+    "accent": _without_accents,
+    "case": _without_case,
+    "rtrim": _without_end,
 }
+
+
+def _folded(text: str, equality: KeyEquality) -> str:
+    for name in equality.split("+"):
+        text = _FOLD[name](text)
+    return text

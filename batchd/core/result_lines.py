@@ -4,18 +4,32 @@ Vendors differ in small ways (missing ids, bodies as JSON text, statuses as text
 comes, a line is read and judged, never a reason to stop.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from batchd.core.answers import AnswerReader, InvalidAnswerError
-from batchd.core.endings import NOTHING, Ending, chat_end, failure, response_end
+from batchd.core.endings import (
+    NOTHING,
+    Ending,
+    chat_end,
+    embedding_end,
+    failure,
+    moderation_end,
+    response_end,
+)
 from batchd.core.foreign_json import count, http_status, mapping, model_name, parsed, text, word
 from batchd.core.outcomes import Outcome
-from batchd.core.tasks import TaskDefinition
+from batchd.core.tasks import Endpoint, TaskDefinition
 from batchd.core.verdicts import Usage, Verdict
 
 _ANSWERED = range(200, 300)
+_ENDS: dict[Endpoint, Callable[[Mapping[str, Any]], tuple[str, Ending | Any]]] = {
+    "/v1/chat/completions": chat_end,
+    "/v1/responses": response_end,
+    "/v1/embeddings": embedding_end,
+    "/v1/moderations": moderation_end,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +79,13 @@ class LineReader:
 
     def __init__(self, definition: TaskDefinition) -> None:
         self._answers = AnswerReader(definition.answer)
-        self._end = chat_end if definition.endpoint == "/v1/chat/completions" else response_end
+        self._end = _ENDS[definition.endpoint]
 
     def verdict(self, line: ResultLine) -> Verdict:
         """What the line says about its request; ``APPLIED`` carries the values to write. It never raises."""
         finish, end = self._finish_and_end(line)
         usage, model = _usage(line.body), model_name(line.body.get("model"))
-        if isinstance(end, str):
+        if not isinstance(end, Ending):
             try:
                 values = self._answers.read(end)
             except InvalidAnswerError as error:
@@ -80,7 +94,7 @@ class LineReader:
                 return Verdict(Outcome.APPLIED, values, usage, finish, model=model)
         return Verdict(end.outcome, {}, usage, finish, end.code, end.sentence, model)
 
-    def _finish_and_end(self, line: ResultLine) -> tuple[str, Ending | str]:
+    def _finish_and_end(self, line: ResultLine) -> tuple[str, Ending | Any]:
         if line.status is None and line.error is None and not line.body:
             return "", NOTHING
         only_an_error = line.error is not None and not line.body
@@ -92,7 +106,7 @@ class LineReader:
 
 
 def _has_answer(body: Mapping[str, Any]) -> bool:
-    return bool(body.get("choices") or body.get("output"))
+    return any(body.get(name) for name in ("choices", "output", "data", "results"))
 
 
 def _code(line: ResultLine) -> str:

@@ -15,6 +15,13 @@ from batchd.errors import ConfigError
 
 WHOLE_ANSWER = "@"
 
+# The properties of a moderation's result; those that hold a value for each category are objects.
+_OF_EACH_CATEGORY = ("categories", "category_scores", "category_applied_input_types")
+_MODERATION = {"flagged": {"type": "boolean"}, **{name: {"type": "object"} for name in _OF_EACH_CATEGORY}}
+_VECTOR_KINDS: frozenset[ColumnKind] = frozenset({"text", "json", "vector", "any"})
+# A number in a vector's text with its sign and comma, rounded to what a 32-bit float holds.
+_LEAST_PER_NUMBER = 12
+
 # What a field's limit is called in JSON Schema. Limits of an array's values go to its items.
 _VALUE_LIMITS = {
     "pattern": "pattern",
@@ -28,11 +35,23 @@ _ARRAY_LIMITS = {"min_items": "minItems", "max_items": "maxItems"}
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
-    """What the database says of a column: ``max_length`` in characters, None where it has no limit."""
+    """What the database says of a column.
+
+    Attributes:
+        kind: what it holds.
+        max_length: what it takes, in characters or in units of ``encoding``; None where it has no limit.
+        nullable: it takes NULL.
+        encoding: see :class:`~batchd.core.tasks.WriteBack`.
+        dimensions: how many numbers a vector column takes; None where it takes any number, or is none.
+        zoned: it holds moments, and shows them in the time zone of who asks.
+    """
 
     kind: ColumnKind
     max_length: int | None = None
     nullable: bool = True
+    encoding: str = ""
+    zoned: bool = False
+    dimensions: int | None = None
 
 
 class ColumnTarget(BaseModel):
@@ -44,6 +63,20 @@ class ColumnTarget(BaseModel):
     store: Literal["value", "json"] = Field(default="value", description="Write the value, or its JSON text.")
     too_long: Literal["invalid", "truncate"] = Field(
         default="invalid", description="What to do with text longer than its column."
+    )
+
+
+class VectorTarget(BaseModel):
+    """Where an embedding goes, when more than the column's name has to be said."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    column: str = Field(description="Column to write.")
+    dimensions: int | None = Field(
+        default=None,
+        ge=1,
+        strict=True,
+        description="Numbers that a vector must have; else as params.dimensions or the column say.",
     )
 
 
@@ -90,6 +123,33 @@ def plain_text_answer(column: str, *, too_long: Literal["invalid", "truncate"] =
     return AnswerSpec(columns=(WriteBack(column=column, path=WHOLE_ANSWER, too_long=too_long),))
 
 
+def vector_answer(column: str, dimensions: int | None = None) -> AnswerSpec:
+    """An embedding, written whole into one column as a JSON array."""
+    write = WriteBack(column=column, path=WHOLE_ANSWER, store="vector", dimensions=dimensions)
+    return AnswerSpec(columns=(write,))
+
+
+def moderation_answer(columns: Mapping[str, str | ColumnTarget]) -> AnswerSpec:
+    """The result of a moderation; ``columns`` maps JMESPath expressions into it to columns.
+
+    Raises:
+        ConfigError: an expression is not JMESPath or starts at nothing that a moderation has, it gives an object
+            that is not stored as JSON, two of them write one column, or JSON text is to be cut.
+    """
+    writes = [_of_moderation(_checked_path(path, _MODERATION, "a moderation"), to) for path, to in columns.items()]
+    return AnswerSpec(name="moderation", columns=_each_column_once(writes))
+
+
+def _of_moderation(path: str, to: str | ColumnTarget) -> WriteBack:
+    target = _target(to)
+    if path in {WHOLE_ANSWER, *_OF_EACH_CATEGORY} and target.store != "json":
+        raise ConfigError(
+            f"`{path}` in columns is an object, no single value",
+            next_command=f'say {{ column = "{target.column}", store = "json" }}, or name one value, such as flagged',
+        )
+    return _write_back(path, target)
+
+
 def with_columns(answer: AnswerSpec, columns: Mapping[str, ColumnInfo]) -> AnswerSpec:
     """``answer`` with the kind, length and nullability of each column as the database has them.
 
@@ -127,7 +187,7 @@ def _quoted(field: str) -> str:
     return orjson.dumps(field).decode()
 
 
-def _checked_path(path: str, properties: Mapping[str, Any]) -> str:
+def _checked_path(path: str, properties: Mapping[str, Any], owner: str = "the schema") -> str:
     try:
         expression = jmespath.compile(path)
     except JMESPathError as error:
@@ -139,7 +199,7 @@ def _checked_path(path: str, properties: Mapping[str, Any]) -> str:
     if start is not None and start not in properties:
         # Such a path would find nothing in any answer, and write NULL for all that is paid.
         raise ConfigError(
-            f"`{path}` in columns starts at {start}, which is not a property of the schema",
+            f"`{path}` in columns starts at {start}, which is not a property of {owner}",
             next_command=f"the properties are: {', '.join(properties)}",
         )
     return path
@@ -183,4 +243,34 @@ def _resolved(write: WriteBack, columns: Mapping[str, ColumnInfo]) -> WriteBack:
         raise ConfigError(f"the table has no column {write.column}, where {write.path} is to be written")
     if info.kind == "binary":
         raise ConfigError(f"column {write.column} holds binary data; an answer is text, numbers and booleans")
-    return write.model_copy(update={"kind": info.kind, "max_length": info.max_length, "nullable": info.nullable})
+    told = {
+        "kind": info.kind,
+        "max_length": info.max_length,
+        "nullable": info.nullable,
+        "encoding": info.encoding,
+        "dimensions": _dimensions(write, info),
+    }
+    return write.model_copy(update=told)
+
+
+def _dimensions(write: WriteBack, info: ColumnInfo) -> int | None:
+    """How many numbers a vector for this column must have. Raises ConfigError where no such vector fits it."""
+    asked = write.dimensions or info.dimensions
+    if write.store != "vector":
+        return asked
+    if info.kind not in _VECTOR_KINDS:
+        raise ConfigError(
+            f"column {write.column} holds no text, JSON or vectors; a vector is written as a JSON array",
+            next_command="name a column of text, JSON or vectors",
+        )
+    if info.dimensions not in {None, asked}:
+        raise ConfigError(
+            f"column {write.column} takes vectors of {info.dimensions} numbers; the task asks for {asked}",
+            next_command=f"ask for them: params = {{ dimensions = {info.dimensions} }}, or change the column",
+        )
+    if asked and info.max_length is not None and info.max_length < asked * _LEAST_PER_NUMBER:
+        raise ConfigError(
+            f"column {write.column} takes {info.max_length} characters; a vector of {asked} numbers has more",
+            next_command="make the column text without a limit",
+        )
+    return asked

@@ -11,10 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from batchd.core.outcomes import Limits
 
-Endpoint = Literal["/v1/chat/completions", "/v1/responses"]
+Endpoint = Literal["/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/moderations"]
 KeyKind = Literal["integer", "text", "guid", "binary", "decimal", "date"]
-KeyEquality = Literal["exact", "nocase", "rtrim"]
-ColumnKind = Literal["text", "integer", "number", "boolean", "date", "time", "json", "binary", "guid", "any"]
+# What a column's own collation takes for equal; several folds are applied in the order they are named in.
+KeyEquality = Literal[
+    "exact", "nocase", "rtrim", "case", "case+rtrim", "accent", "accent+rtrim", "accent+case", "accent+case+rtrim"
+]
+ColumnKind = Literal["text", "integer", "number", "boolean", "date", "time", "json", "vector", "binary", "guid", "any"]
 
 
 class _Frozen(BaseModel):
@@ -22,18 +25,27 @@ class _Frozen(BaseModel):
 
 
 class KeyColumn(_Frozen):
-    """One column of a row's key: its kind, and when the database takes two values for equal."""
+    """One column of a row's key: its kind, and when the database takes two values for equal.
+
+    ``sql_type`` and ``collation`` are the database's own words, where it must be told them to compare as it does.
+    """
 
     name: str
     kind: KeyKind
     equality: KeyEquality = "exact"
+    sql_type: str = ""
+    collation: str = ""
 
 
 class Marker(_Frozen):
-    """What ``on_success`` writes to a column beside the answer: a constant, the time, or the origin."""
+    """What ``on_success`` writes to a column beside the answer: a constant, the time, or the origin.
+
+    ``zoned``: the column holds moments, and shows them in the time zone of who asks.
+    """
 
     constant: str | int | float | bool | None = None
     source: Literal["constant", "now", "batch", "model"] = "constant"
+    zoned: bool = False
 
 
 class WriteBack(_Frozen):
@@ -42,24 +54,31 @@ class WriteBack(_Frozen):
     Attributes:
         column: the column of the task's table.
         path: JMESPath into the answer object; ``@`` is the whole answer (plain text).
-        store: write the value itself, or its JSON text.
+        store: write the value itself, its JSON text, or the JSON text of a vector.
         too_long: what to do with text longer than ``max_length``.
-        max_length: characters the column takes, None where it has no limit.
+        max_length: what the column takes, None where it has no limit: characters, or units of ``encoding``.
+        encoding: Python's name of the encoding whose bytes, or halves of UTF-16, the column counts; empty: characters.
         kind: what the column holds, as reflected.
         nullable: the column takes NULL.
+        dimensions: how many numbers a vector must have, None where any number will do.
     """
 
     column: str
     path: str
-    store: Literal["value", "json"] = "value"
+    store: Literal["value", "json", "vector"] = "value"
     too_long: Literal["invalid", "truncate"] = "invalid"
     max_length: int | None = None
+    encoding: str = ""
     kind: ColumnKind = "any"
     nullable: bool = True
+    dimensions: int | None = None
 
 
 class AnswerSpec(_Frozen):
-    """What the model is asked to answer, and where it goes. ``json_schema`` None means plain text."""
+    """What the model is asked to answer, and where it goes.
+
+    ``json_schema`` None: plain text, or what the endpoint gives by itself (a vector, a moderation).
+    """
 
     name: str = "answer"
     json_schema: dict[str, Any] | None = None
@@ -105,6 +124,11 @@ class TaskDefinition(_Frozen):
     def has_integer_key(self) -> bool:
         """True for a key of one integer column, which the ledger keeps as an integer."""
         return len(self.key) == 1 and self.key[0].kind == "integer"
+
+    @property
+    def is_free(self) -> bool:
+        """The vendor charges nothing for this endpoint."""
+        return self.endpoint == "/v1/moderations"
 
     @property
     def limits(self) -> Limits:

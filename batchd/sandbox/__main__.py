@@ -32,12 +32,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--faults", type=Path, help="JSON file as for PUT /_sandbox/faults")
     parser.add_argument("--upstream", help="answer lines by this OpenAI-compatible server")
     parser.add_argument("--upstream-key-env", help="environment variable that holds its key")
+    parser.add_argument("--flavour", choices=("openai", "azure"), default="openai", help="whose Batch API it imitates")
+    parser.add_argument(
+        "--deployment", type=_deployment, action="append", default=[], help="azure: NAME=MODEL; repeatable"
+    )
+    parser.add_argument("--file-processing", type=float, default=1.0, help="azure: seconds a file stays pending")
     parser.add_argument("--until-unused", type=Path, help="end when nobody holds a shared lock on this file")
     return parser
 
 
+def _deployment(text: str) -> tuple[str, str]:
+    name, _, model = text.partition("=")
+    if not (name and model):
+        raise argparse.ArgumentTypeError("expects NAME=MODEL")
+    return name, model
+
+
 def _settings(options: argparse.Namespace) -> SandboxSettings:
-    return SandboxSettings(**vars(options))
+    given = vars(options)
+    deployments = dict(given.pop("deployment"))
+    return SandboxSettings(**given, deployments=deployments)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ class Disguise:
     null_output: bool = False
     unknown_status: str | None = None
     request_counts: dict[str, object] | None = None
+    null_metadata: bool = False
 
 
 def snapshot(model: str) -> str:
@@ -42,7 +43,7 @@ def batch_object(batch: BatchRecord, standing: Progress, disguise: Disguise) -> 
         **_times(batch, status),
         "request_counts": (disguise.request_counts if batch.end else None) or _counts(batch, status, standing),
         "usage": batch.end.usage if batch.end else None,
-        "metadata": created.metadata,
+        "metadata": None if disguise.null_metadata else created.metadata,
     }
 
 

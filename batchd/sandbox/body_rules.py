@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from batchd.sandbox.answer_format import CHAT, JSON_SCHEMA, RESPONSES, answer_format, format_parameter
+from batchd.sandbox.embeddings import EMBEDDINGS, embedding_problems
+from batchd.sandbox.moderations import MODERATIONS, moderation_problems
 from batchd.sandbox.strict_rules import strict_problem
 from batchd.sandbox.vendor_errors import VendorError, invalid_type, missing_parameter
 
@@ -16,6 +18,10 @@ RANGES = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2), "
 
 def body_problem(endpoint: str, body: dict[str, Any]) -> VendorError | None:
     """Return the first rule that a line's body breaks, None when it may run."""
+    if endpoint == EMBEDDINGS:
+        return next(embedding_problems(body), None)
+    if endpoint == MODERATIONS:
+        return next(moderation_problems(body), None)
     if endpoint not in TOKEN_LIMITS:
         return VendorError(400, f"The sandbox does not serve '{endpoint}'.", param="url", code="unsupported_endpoint")
     return next(_problems(endpoint, body), None)

@@ -10,14 +10,16 @@ from starlette.responses import JSONResponse, Response
 
 from batchd.sandbox.account import account
 from batchd.sandbox.faults import replace_faults, show_faults
+from batchd.sandbox.flavour import take_on
 from batchd.sandbox.service import Service
 from batchd.sandbox.vendor_errors import VendorError
 
 
 async def health(service: Service, request: Request) -> Response:
-    """Tell which state is served, and by which process."""
+    """Tell which state is served, by which process, and whose API it imitates."""
     del request
-    return JSONResponse({"state": str(service.state.path), "pid": os.getpid()})
+    shown = {"state": str(service.state.path), "pid": os.getpid(), "flavour": service.settings.flavour}
+    return JSONResponse(shown)
 
 
 async def clock(service: Service, request: Request) -> Response:
@@ -46,17 +48,25 @@ async def faults(service: Service, request: Request) -> Response:
 
 
 async def settings(service: Service, request: Request) -> Response:
-    """Show or change what may be changed while the sandbox runs: ``batch_duration`` and ``token_limit``."""
+    """Show or change what may be changed while the sandbox runs: both paces, in seconds, and the token limit."""
     if request.method == "POST":
         asked = await _body(request)
-        _only(asked, {"batch_duration", "token_limit"})
+        _only(asked, {"batch_duration", "file_processing", "token_limit"})
         if "batch_duration" in asked:
             service.settings.batch_duration = max(0.0, _number(asked, "batch_duration"))
+        if "file_processing" in asked:
+            service.settings.file_processing = max(0.0, _number(asked, "file_processing"))
         if "token_limit" in asked:
             limit = asked["token_limit"]
             service.settings.token_limit = None if limit is None else int(_number(asked, "token_limit"))
     shown = service.settings
-    return JSONResponse({"batch_duration": shown.batch_duration, "token_limit": shown.token_limit})
+    return JSONResponse(
+        {
+            "batch_duration": shown.batch_duration,
+            "file_processing": shown.file_processing,
+            "token_limit": shown.token_limit,
+        }
+    )
 
 
 async def show_account(service: Service, request: Request) -> Response:
@@ -72,6 +82,8 @@ async def reset(service: Service, request: Request) -> Response:
     del request
     await run_in_threadpool(service.settler.settle_all, None)
     service.state.reset()
+    with service.state.transaction() as connection:
+        take_on(connection, service.settings)
     return JSONResponse({"reset": True})
 
 

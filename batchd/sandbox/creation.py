@@ -13,14 +13,18 @@ from batchd.sandbox.validation import FileReport, FileRules, batch_error, valida
 
 def create(service: Service, asked: CreateRequest) -> BatchRecord:
     """Store a new batch; what is wrong with its file is found out now and told after validation."""
-    report = _report(service, asked)
+    return store(service, asked, _report(service, asked), new_id("batch_"))
+
+
+def store(service: Service, asked: CreateRequest, report: FileReport, batch_id: str) -> BatchRecord:
+    """Store a batch of a file that was read; its tokens are reserved, or are one more thing that is wrong."""
     with service.state.transaction() as connection:
         failure = take_batch_failure(connection)
         if failure is not None:
             report.errors = [failure]
         if not report.errors:
-            report.errors = _over_token_limit(service, connection, report)
-        batch = _new_batch(service, asked, report, service.clock.now(connection))
+            report.errors = over_token_limit(service, connection, report)
+        batch = _new_batch(service, asked, report, batch_id, service.clock.now(connection))
         add_batch(connection, batch)
     return BatchRecord(batch, cancelling_at=None, end=None)
 
@@ -37,7 +41,8 @@ def _report(service: Service, asked: CreateRequest) -> FileReport:
         return validate_lines(lines, rules)
 
 
-def _over_token_limit(service: Service, connection: sqlite3.Connection, report: FileReport) -> list[dict[str, object]]:
+def over_token_limit(service: Service, connection: sqlite3.Connection, report: FileReport) -> list[dict[str, object]]:
+    """Return the error of a file whose tokens are too many beside those of its model's open batches."""
     limit = service.settings.token_limit
     if limit is None:
         return []
@@ -55,9 +60,9 @@ def _over_token_limit(service: Service, connection: sqlite3.Connection, report: 
     return [batch_error("token_limit_exceeded", message)]
 
 
-def _new_batch(service: Service, asked: CreateRequest, report: FileReport, now: float) -> NewBatch:
+def _new_batch(service: Service, asked: CreateRequest, report: FileReport, batch_id: str, now: float) -> NewBatch:
     return NewBatch(
-        id=new_id("batch_"),
+        id=batch_id,
         endpoint=asked.endpoint,
         input_file_id=asked.input_file_id,
         completion_window=asked.completion_window,

@@ -7,7 +7,9 @@ from typing import Any
 from batchd.sandbox.answer_format import TEXT, AnswerFormat, answer_format
 from batchd.sandbox.answers import answer_text
 from batchd.sandbox.body_rules import body_problem, token_limit
+from batchd.sandbox.embeddings import EMBEDDINGS, embedding_reply
 from batchd.sandbox.line_faults import INSTEAD_OF_RUNNING, LineFaults, altered, choose_kind, distort
+from batchd.sandbox.moderations import MODERATIONS, moderation_reply
 from batchd.sandbox.prompts import input_hash, user_text
 from batchd.sandbox.replies import Answer, cut, reply_body
 from batchd.sandbox.source_text import SourceText
@@ -44,6 +46,9 @@ class Payment:
 
 Envelope = dict[str, object]
 
+# Endpoints that answer with no text: their replies are made from the body alone.
+DIRECT_REPLIES = {EMBEDDINGS: embedding_reply, MODERATIONS: moderation_reply}
+
 
 @dataclass(frozen=True)
 class LineResult:
@@ -68,14 +73,13 @@ def run_line(endpoint: str, request: dict[str, Any], place: LinePlace, faults: L
     if kind in INSTEAD_OF_RUNNING:
         return _not_run(custom_id, place, kind)
     try:
-        answer = _answer(endpoint, body, text)
+        reply = _reply(endpoint, body, kind, place)
     except BROKEN_SCHEMA:
         unusable = VendorError(400, "The schema cannot be used.", param="schema", code="invalid_json_schema")
         return failed_line(custom_id, place, unusable.status, unusable.body)
-    said = cut(distort(answer, kind), token_limit(endpoint, body))
-    result = answered_line(custom_id, place, reply_body(endpoint, body, said, place.mark, int(place.at)), body)
+    result = answered_line(custom_id, place, reply, body)
     if kind == "duplicate_different":
-        other = reply_body(endpoint, body, altered(said), place.mark, int(place.at))
+        other = _reply(endpoint, body, kind, place, otherwise=True)
         return replace(result, output=[*result.output, _envelope(custom_id, place, 200, other)])
     return _surrounded(result, kind, place)
 
@@ -105,8 +109,20 @@ def unrun_line(custom_id: str, place: LinePlace, reason: tuple[str, str]) -> Lin
     return LineResult(error=[envelope], expired=reason == EXPIRED)
 
 
-def _answer(endpoint: str, body: dict[str, Any], text: str) -> Answer:
-    source = SourceText(text, input_hash(body))
+def _reply(
+    endpoint: str, body: dict[str, Any], kind: str | None, place: LinePlace, *, otherwise: bool = False
+) -> Envelope:
+    """Return the body of a 200 line; ``otherwise`` gives another answer to the same question."""
+    direct = DIRECT_REPLIES.get(endpoint)
+    if direct is not None:
+        asked = {**body, "input": f"{body['input']} (again)"} if otherwise else body
+        return direct(asked, kind, place.mark)
+    said = cut(distort(_answer(endpoint, body), kind), token_limit(endpoint, body))
+    return reply_body(endpoint, body, altered(said) if otherwise else said, place.mark, int(place.at))
+
+
+def _answer(endpoint: str, body: dict[str, Any]) -> Answer:
+    source = SourceText(user_text(body), input_hash(body))
     return Answer(answer_text(answer_format(endpoint, body) or AnswerFormat(TEXT), source))
 
 

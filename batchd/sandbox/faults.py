@@ -84,6 +84,7 @@ class BatchFaults:
     unknown_status: str | None = None
     cancelled_counts_disagree: bool = False
     request_counts: dict[str, Any] | None = None
+    null_metadata: bool = False
 
     @property
     def pace(self) -> Pace:
@@ -93,7 +94,9 @@ class BatchFaults:
     @property
     def disguise(self) -> Disguise:
         """How batches are shown."""
-        return Disguise(self.empty_string_ids, self.null_output, self.unknown_status, self.request_counts)
+        return Disguise(
+            self.empty_string_ids, self.null_output, self.unknown_status, self.request_counts, self.null_metadata
+        )
 
 
 @dataclass(frozen=True)

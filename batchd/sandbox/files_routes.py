@@ -41,42 +41,47 @@ MOST_LISTED = 10_000
 
 @dataclass(frozen=True)
 class Upload:
-    """A checked upload that is not yet stored."""
+    """A checked upload that is not yet stored; ``lifetime`` in seconds, None for one that never expires."""
 
     filename: str
     purpose: str
     size: int
     content: BinaryIO
-    expires_after: int | None
+    lifetime: int | None
 
 
 async def create_file(service: Service, request: Request) -> Response:
     """Take a multipart upload with its parts in any order."""
-    try:
-        form = await request.form()
-    except (MultiPartException, HTTPException):
-        raise VendorError(400, "The multipart body cannot be read.") from None
+    form = await form_of(request)
     try:
         upload = await run_in_threadpool(_checked, service, form)
-        return JSONResponse(await run_in_threadpool(_store, service, upload))
+        return JSONResponse(file_object(await run_in_threadpool(store, service, upload)))
     finally:
         await form.close()
 
 
+async def form_of(request: Request) -> FormData:
+    """Return the parts of a multipart body; the caller closes them."""
+    try:
+        return await request.form()
+    except (MultiPartException, HTTPException):
+        raise VendorError(400, "The multipart body cannot be read.") from None
+
+
 async def retrieve_file(service: Service, request: Request) -> Response:
     """Return a file object."""
-    return JSONResponse(file_object(_known(service, request)))
+    return JSONResponse(file_object(known_file(service, request)))
 
 
 async def file_content(service: Service, request: Request) -> Response:
     """Return the bytes of a file."""
-    path = service.state.content(_known(service, request).id)
+    path = service.state.content(known_file(service, request).id)
     return FileResponse(path, media_type="application/octet-stream")
 
 
 async def delete_file(service: Service, request: Request) -> Response:
     """Delete a file; what a running batch still reads of it goes when that batch has ended."""
-    record = _known(service, request)
+    record = known_file(service, request)
     with service.state.transaction() as connection:
         mark_deleted(connection, record.id)
         if all(batch.created.input_file_id != record.id for batch in open_batches(connection)):
@@ -98,7 +103,8 @@ async def list_all_files(service: Service, request: Request) -> Response:
     return JSONResponse(page(objects, request.query_params.get("after"), limit))
 
 
-def _known(service: Service, request: Request) -> FileRecord:
+def known_file(service: Service, request: Request) -> FileRecord:
+    """Return the file that a path names; raises VendorError (404) when there is none."""
     file_id = request.path_params["file_id"]
     with service.state.transaction() as connection:
         record = find_file(connection, file_id, service.clock.now(connection))
@@ -108,6 +114,19 @@ def _known(service: Service, request: Request) -> FileRecord:
 
 
 def _checked(service: Service, form: FormData) -> Upload:
+    purpose, part = parts_of(form)
+    size = part.size or 0
+    most = service.settings.max_batch_bytes if purpose == "batch" else service.settings.max_file_bytes
+    if size > most:
+        raise VendorError(400, "File is too large.")
+    if purpose == "batch":
+        _check_batch_file(part.filename or "", part.file, size)
+    lifetime = _expires_after(form) or (BATCH_SECONDS if purpose == "batch" else None)
+    return Upload(part.filename or "", purpose, size, part.file, lifetime)
+
+
+def parts_of(form: FormData) -> tuple[str, UploadFile]:
+    """Return the two parts that every upload has, its purpose and its file."""
     purpose, part = form.get("purpose"), form.get("file")
     if part is None:
         raise missing_parameter("file")
@@ -117,13 +136,7 @@ def _checked(service: Service, form: FormData) -> Upload:
         raise missing_parameter("purpose")
     if purpose not in PURPOSES:
         raise invalid_value("purpose", purpose, PURPOSES)
-    size = part.size or 0
-    most = service.settings.max_batch_bytes if purpose == "batch" else service.settings.max_file_bytes
-    if size > most:
-        raise VendorError(400, "File is too large.")
-    if purpose == "batch":
-        _check_batch_file(part.filename or "", part.file, size)
-    return Upload(part.filename or "", str(purpose), size, part.file, _expires_after(form))
+    return str(purpose), part
 
 
 def _check_batch_file(filename: str, content: BinaryIO, size: int) -> None:
@@ -154,16 +167,16 @@ def _expires_after(form: FormData) -> int | None:
     return int(seconds)
 
 
-def _store(service: Service, upload: Upload) -> dict[str, object]:
+def store(service: Service, upload: Upload) -> FileRecord:
+    """Keep an upload and its content."""
     file_id = new_id("file-")
     _copy(upload.content, service.state.content(file_id))
     with service.state.transaction() as connection:
         now = service.clock.now(connection)
-        lifetime = upload.expires_after or (BATCH_SECONDS if upload.purpose == "batch" else None)
-        expires_at = None if lifetime is None else now + lifetime
+        expires_at = None if upload.lifetime is None else now + upload.lifetime
         record = FileRecord(file_id, upload.filename, upload.purpose, upload.size, now, expires_at)
         add_file(connection, record)
-    return file_object(record)
+    return record
 
 
 def _copy(content: BinaryIO, target: Path) -> None:

@@ -1,5 +1,6 @@
 """Where a batch stands at a moment: computed from stored times alone, so it moves on while no server runs."""
 
+import math
 from dataclasses import dataclass
 
 from batchd.sandbox.batches import WINDOW_SECONDS, BatchRecord
@@ -19,10 +20,11 @@ class Answered:
 
 @dataclass(frozen=True)
 class Pace:
-    """What holds batches up: a status they stay in, or that they pass ``finalizing`` by."""
+    """What holds batches up: a status they stay in, that they pass ``finalizing`` by, that none ever expires."""
 
     stay_in: str | None = None
     skip_finalizing: bool = False
+    expires: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def _cancelling(batch: BatchRecord, now: float, since: float, answered: Answered
 def _undisturbed(batch: BatchRecord, now: float, pace: Pace, answered: Answered | None) -> Progress:
     if batch.created.errors is not None and now >= validated_at(batch):
         return Progress("failed", validated_at(batch), 0.0)
-    window_end = expires_at(batch)
+    window_end = expires_at(batch) if pace.expires else math.inf
     share = _share(batch, min(now, window_end), answered)
     if share < 1 and now >= window_end:
         return Progress("expired", window_end, share)

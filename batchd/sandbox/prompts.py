@@ -18,7 +18,7 @@ def prompt_tokens(body: dict[str, Any]) -> int:
     """Estimate the input tokens of a request: all its texts, and the answer schema it carries."""
     schema = {key: body[key] for key in ("response_format", "text", "tools") if body.get(key)}
     schema_tokens = count_tokens(orjson.dumps(schema).decode()) if schema else 0
-    return count_tokens(" ".join(_texts(_input(body)))) + schema_tokens
+    return count_tokens(" ".join(_texts(_input(body)))) + _token_numbers(body.get("input")) + schema_tokens
 
 
 def input_hash(body: dict[str, Any]) -> str:
@@ -39,6 +39,13 @@ def user_text(body: dict[str, Any]) -> str:
 
 def _input(body: dict[str, Any]) -> dict[str, Any]:
     return {key: body[key] for key in INPUT_KEYS if key in body}
+
+
+def _token_numbers(value: object) -> int:
+    """Count the tokens of an input that comes as numbers, not as text."""
+    if isinstance(value, list):
+        return sum(map(_token_numbers, value))
+    return int(isinstance(value, int))
 
 
 def _texts(value: object) -> list[str]:

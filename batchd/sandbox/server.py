@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from batchd.sandbox.app import build_app
 from batchd.sandbox.faults import replace_faults
+from batchd.sandbox.flavour import AZURE
 from batchd.sandbox.service import Service, open_service
 from batchd.sandbox.settings import SandboxSettings
 
@@ -128,7 +129,8 @@ def _load_faults(service: Service) -> None:
 def _listen(service: Service) -> None:
     settings = service.settings
     listener = socket.create_server((settings.host, settings.port), backlog=256)
-    url = f"http://{settings.host}:{listener.getsockname()[1]}/v1"
+    # A resource of Azure is named without the path of an API: it has two.
+    url = f"http://{settings.host}:{listener.getsockname()[1]}{'' if settings.flavour == AZURE else '/v1'}"
     config = uvicorn.Config(
         build_app(service),
         http=ConnectionProtocol,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from batchd.sandbox.clock import VirtualClock
+from batchd.sandbox.flavour import take_on
 from batchd.sandbox.settings import SandboxSettings
 from batchd.sandbox.settling import Settler
 from batchd.sandbox.state import State
@@ -19,6 +20,11 @@ class Service:
 
 
 def open_service(settings: SandboxSettings) -> Service:
-    """Open the state that the settings name and put a sandbox together."""
+    """Open the state that the settings name and put a sandbox together.
+
+    Raises ValueError for the state of another flavour.
+    """
     state, clock = State(settings.state), VirtualClock()
+    with state.transaction() as connection:
+        take_on(connection, settings)
     return Service(settings, state, clock, Settler(state, clock))

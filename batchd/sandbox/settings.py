@@ -1,9 +1,10 @@
 """What one sandbox server is started with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_API_KEY = "sandbox-key"
+DEFAULT_ENTRA_TOKEN = "sandbox-token"  # noqa: S105, made up, and good for nothing but the sandbox
 
 
 @dataclass
@@ -12,6 +13,8 @@ class SandboxSettings:
 
     ``batch_duration`` may be changed while the server runs; it holds for batches created afterwards.
     ``token_limit`` is the sum of prompt tokens that unfinished batches of one model may hold.
+    With the flavour ``azure``: ``deployments`` are the models behind the names that exist (none: every name does),
+    ``file_processing`` the seconds an uploaded file stays pending, ``entra_token`` what is taken as a bearer token.
     """
 
     state: Path
@@ -28,3 +31,7 @@ class SandboxSettings:
     max_batch_bytes: int = 200_000_000
     max_file_bytes: int = 512_000_000
     unsupported_models: tuple[str, ...] = ("no-such-model",)
+    flavour: str = "openai"
+    deployments: dict[str, str] = field(default_factory=dict)
+    file_processing: float = 1.0
+    entra_token: str = DEFAULT_ENTRA_TOKEN

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillRunning
 from dataclasses import dataclass
 
+from batchd.sandbox.azure_lines import azure_style
 from batchd.sandbox.batches import (
     END_STATUSES,
     BatchEnd,
@@ -17,8 +18,9 @@ from batchd.sandbox.batches import (
 from batchd.sandbox.clock import VirtualClock
 from batchd.sandbox.faults import Faults, read_faults
 from batchd.sandbox.files import is_deleted
+from batchd.sandbox.flavour import AZURE, Flavour, flavour_of
 from batchd.sandbox.line_runs import run_lines
-from batchd.sandbox.output_files import ResultFiles
+from batchd.sandbox.output_files import ResultFiles, Style
 from batchd.sandbox.progress import Progress
 from batchd.sandbox.standing import standing
 from batchd.sandbox.state import State
@@ -28,12 +30,13 @@ PATIENCE = 3.0
 
 @dataclass(frozen=True)
 class Due:
-    """A batch whose end has come, how it stands, and the faults and time to end it with."""
+    """A batch whose end has come, how it stands, the faults and time to end it with, and the style of its files."""
 
     batch: BatchRecord
     standing: Progress
     faults: Faults
     now: float
+    style: Style
 
 
 class Settler:
@@ -79,7 +82,9 @@ class Settler:
                 return None
             now = self._clock.now(connection)
             stands = standing(connection, batch, now)
-            return Due(batch, stands, read_faults(connection), now) if stands.status in END_STATUSES else None
+            if stands.status not in END_STATUSES:
+                return None
+            return Due(batch, stands, read_faults(connection), now, _style(flavour_of(connection)))
 
     def _end(self, batch_id: str) -> None:
         due = self._due(batch_id)
@@ -97,7 +102,7 @@ class Settler:
 
     def _record_with_files(self, due: Due) -> None:
         state, batch = self._state, due.batch
-        files = ResultFiles(state.files)
+        files = ResultFiles(state.files, due.style)
         with files:
             totals = run_lines(state, batch, due.standing, due.faults, files)
         if due.faults.batches.shuffle_output:
@@ -114,3 +119,7 @@ class Settler:
             in_use = any(other.created.input_file_id == file_id for other in open_batches(connection))
             if is_deleted(connection, file_id) and not in_use:
                 state.content(file_id).unlink(missing_ok=True)
+
+
+def _style(flavour: Flavour) -> Style:
+    return azure_style(flavour.deployments) if flavour.name == AZURE else Style()

@@ -1,9 +1,11 @@
 """Where a stored batch stands now: its recorded end, or the progress that times and faults make due."""
 
 import sqlite3
+from dataclasses import replace
 
 from batchd.sandbox.batches import BatchRecord
 from batchd.sandbox.faults import BatchFaults, read_faults
+from batchd.sandbox.flavour import AZURE, flavour_of
 from batchd.sandbox.progress import Answered, Progress, progress
 
 
@@ -14,6 +16,8 @@ def standing(
     if batch.end is not None:
         return Progress(batch.end.status, batch.end.at, 1.0)
     pace = (faults or read_faults(connection).batches).pace
+    if flavour_of(connection).name == AZURE:
+        pace = replace(pace, expires=False)
     return progress(batch, now, pace, _answered(connection, batch))
 
 

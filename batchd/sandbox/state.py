@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS batch (
     error_file_id TEXT,
     usage TEXT
 );
+CREATE TABLE IF NOT EXISTS azure_file (file_id TEXT PRIMARY KEY, processed_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS payment (
     batch_id TEXT NOT NULL,
     custom_id TEXT NOT NULL,
@@ -97,7 +98,7 @@ class State:
     def reset(self) -> None:
         """Forget everything: files, batches, payments, faults and the moved clock."""
         with self.transaction() as connection:
-            for table in ("setting", "file", "batch", "payment", "upstream_answer"):
+            for table in ("setting", "file", "azure_file", "batch", "payment", "upstream_answer"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608, the names stand right above
             shutil.rmtree(self.files)
             self.files.mkdir()

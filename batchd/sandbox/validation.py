@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from batchd.sandbox.embeddings import EMBEDDINGS, MOST_INPUTS_OF_A_BATCH, embedding_inputs
 from batchd.sandbox.prompts import prompt_tokens
 
 MOST_ERRORS = 1_000
@@ -13,11 +14,12 @@ MODEL_FREE_ENDPOINTS = ("/v1/moderations",)
 
 @dataclass
 class FileReport:
-    """What was found in an input file: requests, model, prompt tokens, and errors (none if it is sound)."""
+    """What was found in an input file: requests, model, tokens, inputs to embed, and errors (none if it is sound)."""
 
     total: int = 0
     model: str | None = None
     prompt_tokens: int = 0
+    embedding_inputs: int = 0
     errors: list[dict[str, object]] = field(default_factory=list)
 
 
@@ -47,6 +49,9 @@ def validate_lines(lines: Iterable[bytes], rules: FileRules) -> FileReport:
             _add(report, error)
     if report.total > rules.max_lines:
         message = f"The file has {report.total} requests; a batch takes {rules.max_lines}."
+        report.errors.insert(0, batch_error("invalid_request", message))
+    if report.embedding_inputs > MOST_INPUTS_OF_A_BATCH:
+        message = f"The file has {report.embedding_inputs} inputs; a batch takes {MOST_INPUTS_OF_A_BATCH}."
         report.errors.insert(0, batch_error("invalid_request", message))
     return report
 
@@ -85,6 +90,8 @@ def _check_line(
             batch_error("invalid_request", "The body is not an object.", param="body", line=number),
         ]
     report.prompt_tokens += prompt_tokens(body)
+    if rules.endpoint == EMBEDDINGS:
+        report.embedding_inputs += len(embedding_inputs(body))
     return errors + _check_model(body, number, rules, report) + _check_body(body, number, rules)
 
 

@@ -19,6 +19,7 @@ from batchd.core.result_index import ResultKind, index_results
 from batchd.core.result_lines import LineReader
 from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
+from batchd.core.verdicts import Verdict
 from batchd.errors import DatabaseBusyError, DatabaseError, HoldBatchError
 from batchd.leasing import Leasing
 from batchd.ports import Counts, Ledger, Scope, Workplace
@@ -145,7 +146,7 @@ class Apply:
     def _finished(self, task: TaskDefinition, one: Landed) -> FinishedRequest:
         verdict = one.verdict
         paid = RULES[one.outcome].paid and one.outcome is not Outcome.MISSING
-        cost = self._place.prices.cost(verdict.model or task.model, verdict.usage) if paid else None
+        cost = self._cost(task, verdict) if paid else None
         return FinishedRequest(
             one.request.seq,
             one.outcome,
@@ -155,6 +156,9 @@ class Apply:
             one.reason[1],
             cost,
         )
+
+    def _cost(self, task: TaskDefinition, verdict: Verdict) -> int | None:
+        return 0 if task.is_free else self._place.prices.cost(verdict.model or task.model, verdict.usage)
 
     def _close(self, batch: Batch, lease: Lease, answers: Answers) -> None:
         def closed(ledger: Ledger) -> dict[Outcome, int]:

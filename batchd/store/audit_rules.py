@@ -14,6 +14,7 @@ from batchd.core.states import ENDS, OPEN, BatchState
 from batchd.ports.audit import Rule
 from batchd.store import tables
 from batchd.store.batch_rows import SUMS
+from batchd.store.expressions import total
 
 _batch, _request, _gate, _content = tables.batch, tables.request, tables.gate, tables.content
 
@@ -144,8 +145,8 @@ def requests_miscounted() -> Select[Any]:
 
 def outcomes_miscounted() -> Select[Any]:
     """Promise 6: what an ended batch says of its outcomes, tokens and cost is what its requests say."""
-    counts = [sa.func.sum(sa.case((_request.c.outcome == name, 1), else_=0)).label(name) for name in _COUNTED]
-    sums = [sa.func.coalesce(sa.func.sum(_request.c[name]), 0).label(name) for name in SUMS]
+    counts = [total(sa.case((_request.c.outcome == name, 1), else_=0)).label(name) for name in _COUNTED]
+    sums = [total(_request.c[name]).label(name) for name in SUMS]
     said = sa.select(_request.c.batch_id, *counts, *sums).group_by(_request.c.batch_id).subquery("said")
     differs = [_batch.c[name] != sa.func.coalesce(said.c[name], 0) for name in (*_COUNTED, *SUMS)]
     told = _of_batch().select_from(_batch.outerjoin(said, said.c.batch_id == _batch.c.id))

@@ -9,6 +9,7 @@ from batchd.core.model import Batch
 from batchd.core.states import BatchState
 from batchd.ports import Scope
 from batchd.store import tables
+from batchd.store.expressions import total
 
 # What a batch sums over its requests.
 SUMS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_nano_usd")
@@ -55,7 +56,7 @@ def sums_by_outcome(batch_id: int) -> sa.Select[Any]:
         sa.select(
             request.c.outcome,
             sa.func.count().label("requests"),
-            *(sa.func.coalesce(sa.func.sum(request.c[name]), 0).label(name) for name in SUMS),
+            *(total(request.c[name]).label(name) for name in SUMS),
             sa.func.count(request.c.cost_nano_usd).label("priced"),
         )
         .where(request.c.batch_id == batch_id, request.c.outcome.is_not(None))

@@ -17,6 +17,7 @@ from batchd.store.batch_rows import SUMS, ZEROS, batch_from, in_scope, sums_by_o
 from batchd.store.chunks import chunks
 from batchd.store.dialects.base import LedgerDialect
 from batchd.store.events import SqlEvents
+from batchd.store.expressions import as_number, total
 
 # More digits than this are no row id, and more than a database's integer holds.
 _ROW_ID = re.compile("[0-9]{1,18}")
@@ -116,7 +117,7 @@ class SqlBatches:
         batch = tables.batch
         waits = sa.or_(batch.c.state.in_(_WITHOUT_RESULTS), batch.c.held_from.in_(_WITHOUT_RESULTS))
         # Named once more by state, which has an index.
-        query = sa.select(sa.func.sum(batch.c.input_bytes)).where(batch.c.state.in_(_OPEN_STATES), waits)
+        query = sa.select(total(batch.c.input_bytes)).where(batch.c.state.in_(_OPEN_STATES), waits)
         return int(self._connection.scalar(query) or 0)
 
     def with_old_files(self, scope: Scope, seconds: float, most: int) -> list[Batch]:
@@ -247,7 +248,7 @@ class SqlBatches:
         rows = self._connection.execute(sums_by_outcome(batch.id)).all()
         counts = {Outcome(row.outcome): int(row.requests) for row in rows}
         sums = {name: sum(int(getattr(row, name)) for row in rows) for name in SUMS}
-        unpriced = sum(int(row.requests) - int(row.priced) for row in rows if row.output_tokens)
+        unpriced = sum(int(row.requests) - int(row.priced) for row in rows if row.input_tokens or row.output_tokens)
         # Zeros too: a kept result that is written later leaves the outcome it had.
         told = {outcome.value: counts.get(outcome, 0) for outcome in tables.REQUEST_OUTCOMES}
         self.note(batch, **told, **sums, unpriced=unpriced)
@@ -258,7 +259,7 @@ class SqlBatches:
         request, gate = tables.request, tables.gate
         unfinished = sa.exists().where(request.c.batch_id == batch.id, request.c.outcome.is_(None))
         gated = sa.exists().where(gate.c.batch_id == batch.id, gate.c.state == GateState.OPEN.value)
-        return bool(self._connection.scalar(sa.select(sa.or_(unfinished, gated))))
+        return bool(self._connection.scalar(sa.select(as_number(sa.or_(unfinished, gated)))))
 
     def sent_at(self, account: str, ids: Sequence[str]) -> dict[str, Moment]:
         """Those of these vendor ids that the ledger knows for this account, and when each was sent."""

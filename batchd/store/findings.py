@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
 from sqlalchemy import Connection, insert, select, update
 
 from batchd.core.findings import next_command
@@ -74,9 +73,4 @@ class SqlFindings:
 
     def is_open(self, kind: str, subject: str) -> bool:
         """True while one of this kind is open about ``subject``, or about a thing of it (``vendor x batch y``)."""
-        finding = tables.finding
-        about = sa.or_(finding.c.subject == subject, finding.c.subject.startswith(f"{subject} ", autoescape=True))
-        found = self._connection.scalar(
-            select(finding.c.id).where(finding.c.kind == kind, finding.c.closed_at.is_(None), about).limit(1)
-        )
-        return found is not None
+        return any(one == subject or one.startswith(f"{subject} ") for one in self.subjects(kind))

@@ -110,7 +110,7 @@ class SqlGates:
                     state=sa.bindparam("st"),
                     paid_tries=sa.bindparam("p"),
                     unpaid_tries=sa.bindparam("u"),
-                    not_before=self._dialect.now_plus(sa.bindparam("d")),
+                    not_before=self._dialect.now_plus(sa.bindparam("d", type_=sa.Double())),
                     outcome=sa.bindparam("o"),
                     error_code=sa.bindparam("c"),
                     error_text=sa.bindparam("t"),

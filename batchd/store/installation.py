@@ -14,7 +14,6 @@ from batchd.settling import EarlyEnd, give_up
 from batchd.store import tables
 from batchd.store.batch_rows import batch_from, with_task
 from batchd.store.dialects.base import LedgerDialect
-from batchd.store.dialects.sqlite import read_only
 from batchd.store.ledger import SqlLedger
 
 # Requests settled at once; all of them are in one transaction.
@@ -37,7 +36,7 @@ def check_binding(engine: Engine, dialect: LedgerDialect, url: URL) -> None:
 
     Two programs on two copies of one database would both believe that the open batches are theirs.
     """
-    with engine.connect() as connection, read_only(connection).begin():
+    with engine.connect() as connection, dialect.reading(connection).begin():
         bound_to = connection.scalar(sa.select(tables.installation.c.bound_to))
     here = dialect.binding(url)
     if bound_to != here:

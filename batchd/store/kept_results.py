@@ -75,7 +75,7 @@ class SqlKeptResults:
                 request.c.outcome.is_not(None),
                 request.c.outcome != Outcome.APPLIED.value,
             )
-            rows = self._connection.execute(self._dialect.locked(query.order_by(request.c.seq)))
+            rows = self._connection.execute(self._dialect.locked(query.order_by(request.c.seq), request))
             found += [_kept_result(row) for row in rows]
         return found
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy import Connection, Table
 
-from batchd.core.model import Lease
+from batchd.core.model import Lease, Moment
 from batchd.errors import LeaseLostError
 from batchd.store import tables
 from batchd.store.dialects.base import LedgerDialect
@@ -66,6 +66,12 @@ def renew(connection: Connection, dialect: LedgerDialect, lease: Lease) -> None:
             f"another process took over {lease.kind} {lease.subject_id}; nothing of this step was written",
             next_command="see what runs: batchd status",
         )
+
+
+def term(connection: Connection, lease: Lease) -> Moment | None:
+    """When the lease ends, as this transaction sees it; None once it was given back."""
+    table = _TABLES[lease.kind]
+    return connection.scalar(sa.select(table.c.lease_expires_at).where(table.c.id == lease.subject_id))
 
 
 def release(connection: Connection, lease: Lease) -> None:

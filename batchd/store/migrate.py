@@ -18,7 +18,6 @@ from batchd import failpoints
 from batchd.errors import DatabaseError, LedgerVersionError
 from batchd.store import tables
 from batchd.store.dialects.base import LedgerDialect
-from batchd.store.dialects.sqlite import read_only
 
 _SCRIPT = re.compile(r"^(\d{3})_[a-z_]+\.sql$")
 
@@ -41,7 +40,7 @@ def sql_root() -> Path:
 
 def scripts(dialect: LedgerDialect) -> list[Script]:
     """This database's scripts, in order."""
-    folder = dialect.sql_folder(sql_root())
+    folder = sql_root() / dialect.name
     found = [path for path in folder.iterdir() if _SCRIPT.match(path.name)]
     return [
         Script(int(path.name[:3]), path.name, path.read_text(encoding="utf-8"))
@@ -56,8 +55,7 @@ def ledger_version(dialect: LedgerDialect) -> int:
 
 def installed_version(connection: Connection) -> int | None:
     """The ledger's version, None where there is no ledger."""
-    inspector = sa.inspect(connection)
-    if not inspector.has_table(tables.installation.name):
+    if not sa.inspect(connection).has_table(tables.installation.name, schema=_schema_of(connection)):
         return None
     found = connection.scalar(sa.select(tables.installation.c.ledger_version))
     return None if found is None else int(found)
@@ -65,7 +63,7 @@ def installed_version(connection: Connection) -> int | None:
 
 def check_version(engine: Engine, dialect: LedgerDialect) -> None:
     """Refuses a ledger that is missing, older or newer. Raises LedgerVersionError."""
-    with engine.connect() as connection, read_only(connection).begin():
+    with engine.connect() as connection, dialect.reading(connection).begin():
         found = installed_version(connection)
     wanted = ledger_version(dialect)
     if found is None:
@@ -94,9 +92,13 @@ def upgrade(engine: Engine, dialect: LedgerDialect, url: URL) -> list[str]:
         for script in pending:
             _run(engine, dialect, url, script)
     except (SQLAlchemyError, sqlite3.Error) as error:
+        refusal = dialect.refusal(error)
+        because = f": {refusal.reason}" if refusal else ""
         raise DatabaseError(
-            f"the ledger could not be brought up to date ({dialect.code(error)}); it is as it was",
-            next_command="see what else uses the database and whether you may create tables, then: batchd db upgrade",
+            f"the ledger could not be brought up to date ({dialect.code(error)}){because}; it is as it was",
+            next_command=refusal.next_command
+            if refusal
+            else "see what else uses the database and whether you may create tables, then: batchd db upgrade",
         ) from error
     return [script.name for script in pending]
 
@@ -104,8 +106,8 @@ def upgrade(engine: Engine, dialect: LedgerDialect, url: URL) -> list[str]:
 def _run(engine: Engine, dialect: LedgerDialect, url: URL, script: Script) -> None:
     # The script and the version it brings commit together, so a kill in between leaves the old version whole.
     with engine.begin() as connection:
-        for statement in split_statements(script.text):
-            connection.exec_driver_sql(statement)
+        for statement in dialect.statements(script.text, _schema_of(connection)):
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
         changed = connection.execute(sa.update(tables.installation).values(ledger_version=script.number))
         if changed.rowcount == 0:
             connection.execute(
@@ -121,12 +123,8 @@ def _run(engine: Engine, dialect: LedgerDialect, url: URL, script: Script) -> No
     failpoints.after("migrate.script")
 
 
-def split_statements(text: str) -> list[str]:
-    """The statements of an SQLite script; ``sqlite3.complete_statement`` knows quotes, comments and triggers."""
-    statements, current = [], ""
-    for line in text.splitlines(keepends=True):
-        current += line
-        if line.rstrip().endswith(";") and sqlite3.complete_statement(current):
-            statements.append(current.strip())
-            current = ""
-    return statements
+def _schema_of(connection: Connection) -> str | None:
+    """Where the ledger is, as the engine was told when it was opened."""
+    translated = connection.get_execution_options().get("schema_translate_map", {})
+    found: str | None = translated.get(tables.LEDGER)
+    return found

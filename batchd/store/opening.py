@@ -11,7 +11,6 @@ from batchd.errors import ConfigError, DatabaseError
 from batchd.store import installation, migrate
 from batchd.store.dialects import dialect_for
 from batchd.store.dialects.base import LedgerDialect
-from batchd.store.dialects.sqlite import read_only
 from batchd.store.engine import SqlStore
 from batchd.store.tables import LEDGER
 
@@ -45,7 +44,7 @@ def open_database(
             next_command="take ledger_schema out of [database]",
         )
     engine = dialect.create_engine(url, create=create)
-    engine = engine.execution_options(schema_translate_map={LEDGER: ledger_schema})
+    engine = engine.execution_options(schema_translate_map={LEDGER: ledger_schema or dialect.default_schema})
     _check_reachable(engine, dialect, url)
     return Database(url, dialect, engine)
 
@@ -66,11 +65,18 @@ def _parsed(url_text: str) -> URL:
 
 def _check_reachable(engine: Engine, dialect: LedgerDialect, url: URL) -> None:
     try:
-        with engine.connect() as connection, read_only(connection).begin():
+        with engine.connect() as connection, dialect.reading(connection).begin():
             connection.exec_driver_sql("SELECT 1")
-            sa.inspect(connection).get_table_names()
     except SQLAlchemyError as error:
         shown = url.render_as_string(hide_password=True)
-        raise DatabaseError(
-            f"cannot open the database {shown} ({dialect.code(error)})", next_command="check database.url"
-        ) from error
+        raise refused(dialect, error, f"cannot open the database {shown}", otherwise="check database.url") from error
+
+
+def refused(
+    dialect: LedgerDialect, error: Exception, what: str, *, otherwise: str = "batchd check-config"
+) -> DatabaseError:
+    """An error of the database in our own words: what failed, why where we know it, what to do."""
+    refusal, code = dialect.refusal(error), dialect.code(error)
+    if refusal is None:
+        return DatabaseError(f"{what} ({code})", next_command=otherwise)
+    return DatabaseError(f"{what}: {refusal.reason} ({code})", next_command=refusal.next_command)

@@ -11,10 +11,9 @@ from batchd.core.findings import KINDS
 from batchd.core.keys import RowKey, key_label
 from batchd.core.outcomes import RULES, WORTH_REAPPLYING, GateState, Outcome
 from batchd.core.states import OPEN
-from batchd.errors import DatabaseError
 from batchd.store import tables
-from batchd.store.dialects.sqlite import read_only
-from batchd.store.opening import Database
+from batchd.store.expressions import total
+from batchd.store.opening import Database, refused
 
 Facts = dict[str, Any]
 T = TypeVar("T")
@@ -25,13 +24,10 @@ _GATE_STATES = (GateState.OPEN, GateState.RETRY, GateState.FAILED, GateState.HEL
 def ask(database: Database, question: Callable[[Connection], T]) -> T:
     """Runs a question on one consistent view, without a write lock. Raises DatabaseError."""
     try:
-        with database.engine.connect() as connection, read_only(connection).begin():
+        with database.engine.connect() as connection, database.dialect.reading(connection).begin():
             return question(connection)
     except SQLAlchemyError as error:
-        raise DatabaseError(
-            f"the database could not be read ({database.dialect.code(error)})",
-            next_command="batchd check-config",
-        ) from error
+        raise refused(database.dialect, error, "the database could not be read") from error
 
 
 def task_facts(connection: Connection, only: str | None = None) -> list[Facts]:
@@ -146,14 +142,12 @@ def _task(connection: Connection, row: Any) -> Facts:
         connection.execute(
             sa.select(
                 sa.func.count().label("batches"),
-                sa.func.coalesce(
-                    sa.func.sum(sa.case((batch.c.state.in_([one.value for one in OPEN]), 1), else_=0)), 0
-                ).label("open_batches"),
-                sa.func.coalesce(sa.func.sum(sa.case((batch.c.state == "held", 1), else_=0)), 0).label("held_batches"),
-                sa.func.coalesce(sa.func.sum(batch.c.input_tokens), 0).label("input_tokens"),
-                sa.func.coalesce(sa.func.sum(batch.c.output_tokens), 0).label("output_tokens"),
-                sa.func.coalesce(sa.func.sum(batch.c.cost_nano_usd), 0).label("cost"),
-                sa.func.coalesce(sa.func.sum(batch.c.unpriced), 0).label("unpriced"),
+                total(sa.case((batch.c.state.in_([one.value for one in OPEN]), 1), else_=0)).label("open_batches"),
+                total(sa.case((batch.c.state == "held", 1), else_=0)).label("held_batches"),
+                total(batch.c.input_tokens).label("input_tokens"),
+                total(batch.c.output_tokens).label("output_tokens"),
+                total(batch.c.cost_nano_usd).label("cost"),
+                total(batch.c.unpriced).label("unpriced"),
                 sa.func.max(batch.c.applied_at).label("last_apply_at"),
             ).where(batch.c.task_id == row["id"])
         )
@@ -184,12 +178,9 @@ def _outcomes(connection: Connection, task_id: int) -> Facts:
     batch, request = tables.batch, tables.request
     closed = (
         connection.execute(
-            sa.select(
-                *(
-                    sa.func.coalesce(sa.func.sum(batch.c[one.value]), 0).label(one.value)
-                    for one in tables.REQUEST_OUTCOMES
-                )
-            ).where(batch.c.task_id == task_id, batch.c.closed_at.is_not(None))
+            sa.select(*(total(batch.c[one.value]).label(one.value) for one in tables.REQUEST_OUTCOMES)).where(
+                batch.c.task_id == task_id, batch.c.closed_at.is_not(None)
+            )
         )
         .mappings()
         .one()

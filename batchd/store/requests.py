@@ -76,7 +76,7 @@ class SqlRequests:
             .where(request.c.batch_id == batch_id, request.c.seq.in_(list(seqs)), request.c.outcome.is_(None))
             .order_by(request.c.seq)
         )
-        return [_open_request(row) for row in self._connection.execute(self._dialect.locked(query))]
+        return [_open_request(row) for row in self._connection.execute(self._dialect.locked(query, request))]
 
     def finish(self, batch_id: int, finished: Sequence[FinishedRequest]) -> None:
         """Gives each request its outcome; one that has one already is left alone."""

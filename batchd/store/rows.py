@@ -20,14 +20,15 @@ from batchd.store import tables
 from batchd.store.chunks import chunks
 from batchd.store.dialects.base import Fault, LedgerDialect
 from batchd.store.gates import gated_identities
+from batchd.store.types import AsGiven
 
 _SINGLE_KEYS_A_QUERY = 500
 _COMPOSITE_KEYS_A_QUERY = 80
 _PAGE = 5000
 
 
-def source_table(definition: TaskDefinition) -> TableClause:
-    """The task's table with the columns batchd may touch; without types, so that values pass as they are."""
+def source_table(definition: TaskDefinition, dialect: LedgerDialect) -> TableClause:
+    """The task's table with the columns batchd may touch; values pass as they are."""
     names = dict.fromkeys(
         [
             *definition.key_columns,
@@ -36,7 +37,9 @@ def source_table(definition: TaskDefinition) -> TableClause:
             *([definition.guard_column] if definition.guard_column else []),
         ]
     )
-    return sa.table(definition.table, *(sa.column(name) for name in names), schema=definition.table_schema)
+    keys = {column.name: dialect.key_type(column) for column in definition.key}
+    columns = (sa.column(name, keys.get(name, AsGiven())) for name in names)
+    return sa.table(definition.table, *columns, schema=definition.table_schema)
 
 
 def pending_clause(pending: str | None) -> ColumnElement[Any]:
@@ -59,7 +62,7 @@ class SqlRows:
         self._dialect = dialect
         self._task_id = task_id
         self._definition = definition
-        self._table = source_table(definition)
+        self._table = source_table(definition, dialect)
         self._keys = [self._table.c[name] for name in definition.key_columns]
         self._pending = pending_clause(definition.pending)
         self._codec = KeyCodec(definition.key)
@@ -118,7 +121,7 @@ class SqlRows:
         if not values:
             return
         clocks = {
-            name: self._dialect.row_now()
+            name: self._dialect.row_now(zoned=marker.zoned)
             for name, marker in self._definition.on_success.items()
             if marker.source == "now"
         }
@@ -138,11 +141,9 @@ class SqlRows:
     ) -> int:
         # Here, and not for every statement: a constraint of the ledger that fails is not the row's fault.
         try:
-            return self._dialect.update_rows(
-                self._connection, self._table, self._definition.key_columns, changes, clocks
-            )
+            return self._dialect.update_rows(self._connection, self._table, self._definition.key, changes, clocks)
         except DBAPIError as error:
-            if self._dialect.fault(error) is Fault.DATA:
+            if self._dialect.fault(error) in {Fault.DATA, Fault.DUPLICATE}:
                 raise DataRefusedError(values_refused(self._dialect.code(error))) from error
             raise
 
@@ -158,16 +159,25 @@ class SqlRows:
 
     def _locked(self, keys: Sequence[RowKey], names: Sequence[str]) -> Iterator[tuple[RowKey, Mapping[str, Any]]]:
         flag = sa.case((self._pending, 1), else_=0).label("batchd_pending")
-        return self._by_key(keys, [*self._columns(*names), flag])
+        for query in self._queries(keys, [*self._columns(*names), flag]):
+            yield from self._found(self._dialect.locked(query, self._table))
 
     def _by_key(
         self, keys: Sequence[RowKey], columns: Sequence[ColumnElement[Any]], *where: ColumnElement[Any]
     ) -> Iterator[tuple[RowKey, Mapping[str, Any]]]:
+        for query in self._queries(keys, columns, *where):
+            yield from self._found(query)
+
+    def _queries(
+        self, keys: Sequence[RowKey], columns: Sequence[ColumnElement[Any]], *where: ColumnElement[Any]
+    ) -> Iterator[sa.Select[Any]]:
         size = _SINGLE_KEYS_A_QUERY if len(self._keys) == 1 else _COMPOSITE_KEYS_A_QUERY
         for some in chunks(keys, size):
-            query = self._dialect.locked(sa.select(*columns).where(self._among(some), *where))
-            for row in self._connection.execute(query).mappings():
-                yield self._codec.encode([row[name] for name in self._definition.key_columns]), dict(row)
+            yield sa.select(*columns).where(self._among(some), *where)
+
+    def _found(self, query: sa.Select[Any]) -> Iterator[tuple[RowKey, Mapping[str, Any]]]:
+        for row in self._connection.execute(query).mappings():
+            yield self._codec.encode([row[name] for name in self._definition.key_columns]), dict(row)
 
     def _among(self, keys: Sequence[RowKey]) -> ColumnElement[bool]:
         decoded = [self._codec.decode(key) for key in keys]

@@ -99,13 +99,20 @@ class SourceTable:
     def _reflected_sets(self) -> list[list[str]]:
         primary = self._inspector.get_pk_constraint(self._table, self._schema) if self._is_table() else None
         indexes = self._inspector.get_indexes(self._table, self._schema) if self._is_table() else []
-        constraints = self._inspector.get_unique_constraints(self._table, self._schema) if self._is_table() else []
+        constraints = self._unique_constraints() if self._is_table() else []
         found: list[list[str]] = [list(primary["constrained_columns"])] if primary else []
         # A partial index, or one over an expression, says nothing about all rows.
         whole = [one for one in indexes if one["unique"] and not _is_partial(one)]
         found += [[str(name) for name in one["column_names"]] for one in whole if None not in one["column_names"]]
         found += [list(one["column_names"]) for one in constraints]
         return [columns for columns in found if columns]
+
+    def _unique_constraints(self) -> list[Any]:
+        try:
+            return list(self._inspector.get_unique_constraints(self._table, self._schema))
+        except NotImplementedError:
+            # SQL Server keeps them as indexes, and SQLAlchemy tells of those alone.
+            return []
 
     def _is_table(self) -> bool:
         return self._table in self._inspector.get_table_names(self._schema)
@@ -134,7 +141,7 @@ class SourceTable:
         table = sa.table(self._table, *(sa.column(name) for name in columns), schema=self._schema)
         update = sa.update(table).values(dict.fromkeys(columns, sa.null()))
         try:
-            self._connection.exec_driver_sql(f"EXPLAIN {update.compile(self._connection)}")
+            self._dialect.check_update(self._connection, update)
         except DBAPIError as error:
             # Planned and not run, so the database's words are about names and quote no row.
             reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
@@ -145,7 +152,7 @@ class SourceTable:
 
     def sample(self, definition: TaskDefinition) -> Mapping[str, Any] | None:
         """The inputs of one row, a pending one where there is one; None in an empty table."""
-        table = source_table(definition)
+        table = source_table(definition, self._dialect)
         columns = [table.c[name] for name in definition.inputs] or [sa.literal_column("1")]
         for where in (pending_clause(definition.pending), sa.literal_column("(1 = 1)")):
             row = self._connection.execute(sa.select(*columns).select_from(table).where(where).limit(1)).first()
@@ -155,7 +162,7 @@ class SourceTable:
 
     def unusable_keys(self, definition: TaskDefinition, most: int = 1000) -> int:
         """How many of the first rows have a key that is NULL or of the wrong type."""
-        table = source_table(definition)
+        table = source_table(definition, self._dialect)
         codec = KeyCodec(definition.key)
         rows = self._connection.execute(sa.select(*(table.c[name] for name in definition.key_columns)).limit(most))
         return sum(not _usable(codec, tuple(row)) for row in rows)
@@ -170,4 +177,4 @@ def _usable(codec: KeyCodec, values: tuple[Any, ...]) -> bool:
 
 
 def _is_partial(index: Any) -> bool:
-    return bool(index.get("dialect_options", {}).get("sqlite_where") is not None)
+    return any(name.endswith("_where") for name in index.get("dialect_options", {}))

@@ -13,6 +13,7 @@ from batchd.core.tasks import TaskDefinition
 from batchd.store import leases, tables
 from batchd.store.dialects.base import LedgerDialect
 from batchd.store.events import SqlEvents
+from batchd.store.expressions import as_number
 
 
 class SqlTasks:
@@ -80,12 +81,12 @@ class SqlTasks:
             batch.c.task_id == task_id, batch.c.state.in_(sorted(state.value for state in OPEN))
         )
         gated = sa.exists().where(gate.c.task_id == task_id, gate.c.state != GateState.DONE.value)
-        return bool(self._connection.scalar(sa.select(sa.or_(open_batch, gated))))
+        return bool(self._connection.scalar(sa.select(as_number(sa.or_(open_batch, gated)))))
 
     def remembers_rows(self, task_id: int) -> bool:
         """Gates of any state: rows that nobody may ask about again unasked."""
         gate = tables.gate
-        return bool(self._connection.scalar(sa.select(sa.exists().where(gate.c.task_id == task_id))))
+        return bool(self._connection.scalar(sa.select(gate.c.task_id).where(gate.c.task_id == task_id).limit(1)))
 
     def take_lease(self, task_id: int, owner: str, seconds: float) -> Lease | None:
         """The right to claim for this task."""

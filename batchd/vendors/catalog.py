@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from batchd.errors import ConfigError
 from batchd.ports import Vendor
-from batchd.vendors.connection import Connection
+from batchd.vendors.connection import AzureConnection, Connection
 
 
 def connect(kind: str, connection: Connection) -> Vendor:
@@ -23,7 +23,8 @@ def account_fingerprint(kind: str, url: str, project: str | None) -> str:
 
     Args:
         kind: as configured.
-        url: the base URL; for a sandbox, whose port changes, what names it for good (its state file).
+        url: the base URL, for Azure the resource's endpoint, whose dated APIs and v1 show the same batches; for a
+            sandbox, whose port changes, what names it for good (its state file).
         project: as configured.
     """
     parts = [kind, _canonical(url), project or ""]
@@ -49,7 +50,20 @@ def _openai(connection: Connection) -> Vendor:
     return OpenAIVendor(connection)
 
 
+def _azure(connection: Connection) -> Vendor:
+    from batchd.vendors.azure import AzureVendor  # noqa: PLC0415 - as above
+
+    if not isinstance(connection, AzureConnection):
+        raise TypeError("an Azure resource is reached by an AzureConnection")
+    return AzureVendor(connection)
+
+
+def _sandbox(connection: Connection) -> Vendor:
+    return _azure(connection) if isinstance(connection, AzureConnection) else _openai(connection)
+
+
 _CONSTRUCTORS: dict[str, Callable[[Connection], Vendor]] = {
+    "azure": _azure,
     "openai": _openai,
-    "sandbox": _openai,
+    "sandbox": _sandbox,
 }

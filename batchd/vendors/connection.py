@@ -1,7 +1,7 @@
 """How to reach a vendor account."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -19,9 +19,24 @@ class Connection:
         create_timeout: seconds the creation of a batch may take.
     """
 
-    api_key: str | Callable[[], str]
+    api_key: str | Callable[[], str] = field(repr=False)
     base_url: str = OPENAI_URL
     organization: str | None = None
     project: str | None = None
     timeout: float = 600.0
     create_timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class AzureConnection(Connection):
+    """How to reach an Azure OpenAI resource: ``base_url`` is its endpoint, without ``/openai``.
+
+    Attributes:
+        api_version: the dated API to speak, such as ``2024-10-21``; None for the v1 API.
+        by_token: ``api_key`` gives Entra ID tokens, not the resource's key.
+        file_timeout: seconds the resource may take to process an uploaded file.
+    """
+
+    api_version: str | None = None
+    by_token: bool = False
+    file_timeout: float = 600.0

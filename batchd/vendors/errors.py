@@ -37,10 +37,15 @@ _PASSING = frozenset({"rate_limit_exceeded", "token_limit_exceeded"})
 # With the standard error body, these say that nothing was done.
 _NOT_DONE = frozenset({400, 401, 403, 404, 422, 429})
 
-_KEY_COMMAND = "check the api_key of this [vendors] section and what it may do, then run the command again"
-_URL_COMMAND = "check the base_url of this [vendors] section, then run the command again"
+_KEY_COMMAND = "check the api_key (or entra) of this [vendors] section and what it may do, then run the command again"
+_URL_COMMAND = (
+    "check the base_url (for Azure endpoint and api_version) of this [vendors] section, then run the command again"
+)
 _BILLING_COMMAND = "add credit or raise the limit at the vendor, then run: batchd resume TASK"
 _FILE_COMMAND = "lower max_bytes of this [vendors] section or batch_size of the task"
+# Azure holds so many files and no more.
+_FULL = "quotaExceeded"
+_FULL_COMMAND = "delete old files of the resource that are not needed any more, then run: batchd resume TASK"
 
 
 class Call(StrEnum):
@@ -100,7 +105,7 @@ def error_for(call: Call, reply: Reply, where: str) -> VendorError:
 
 def request_id_of(headers: Mapping[str, str]) -> str:
     """The vendor's name for a request, "" where it gives none that is safe to show."""
-    value = headers.get("x-request-id") or ""
+    value = headers.get("x-request-id") or headers.get("apim-request-id") or ""
     return value if CODE.fullmatch(value) else ""
 
 
@@ -121,7 +126,7 @@ def _kind_of_status(call: Call, refusal: _Refusal) -> tuple[type[VendorError], s
         case 404:
             return _kind_of_404(call, refusal)
         case 400 | 405 | 422 | 501:
-            return VendorRefusedError, _URL_COMMAND
+            return VendorRefusedError, _FULL_COMMAND if refusal.code == _FULL else _URL_COMMAND
         case 413:
             return VendorRefusedError, _FILE_COMMAND
         case _:

@@ -7,6 +7,7 @@ import contextlib
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
@@ -26,7 +27,7 @@ from batchd.vendors import wire
 from batchd.vendors.connection import Connection
 from batchd.vendors.errors import Call, Reply, error_for
 from batchd.vendors.listing import PAGE_SIZE, walk
-from batchd.vendors.sdk import create_timeouts, read_timeouts, sdk_client, shown, silence_loggers
+from batchd.vendors.sdk import create_timeouts, openai_client, read_timeouts, shown, silence_loggers
 from batchd.vendors.timed_file import opened
 
 # A reply may keep silent that long; a whole transfer may take longer.
@@ -49,6 +50,8 @@ _TRANSPORT = (
 )
 
 T = TypeVar("T")
+ClientMaker = Callable[[httpx2.Timeout, int], openai.OpenAI]
+"""Makes an SDK client of these time limits that repeats a call so many times."""
 
 
 class _RawReply(Protocol):
@@ -63,13 +66,14 @@ class OpenAIVendor:
     Nothing is taken from the SDK's environment variables (``OPENAI_*``); proxies are, save for this machine.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, make: ClientMaker | None = None) -> None:
         silence_loggers()
+        make = make or partial(openai_client, connection)
         silence = min(_SILENCE_SECONDS, connection.timeout / 4)
         self._where = shown(connection.base_url)
         self._sending_seconds = connection.timeout - silence
-        self._once = sdk_client(connection, create_timeouts(connection.create_timeout), retries=0)
-        self._again = sdk_client(connection, read_timeouts(silence), retries=_REPEATS)
+        self._once = make(create_timeouts(connection.create_timeout), 0)
+        self._again = make(read_timeouts(silence), _REPEATS)
 
     def close(self) -> None:
         """Closes the connections that are kept open between calls."""
@@ -78,13 +82,7 @@ class OpenAIVendor:
 
     def upload(self, path: Path, filename: str) -> str:
         """Uploads a batch input file; returns the vendor's file id. A repeat costs nothing."""
-        files = self._again.files.with_raw_response
-        with opened(path, time.monotonic() + self._sending_seconds, self._where) as file:
-            return self._ask(
-                Call.UPLOAD,
-                lambda: files.create(file=(filename, file), purpose="batch"),
-                wire.file_id_from_json,
-            )
+        return self._send(path, filename, {}).id
 
     def create_batch(self, file_id: str, endpoint: str, metadata: Mapping[str, str]) -> VendorBatch:
         """Creates a batch, with one single POST: a repeated POST is a second paid batch."""
@@ -153,6 +151,16 @@ class OpenAIVendor:
         """Deletes a file; one that is gone already is no error."""
         with contextlib.suppress(VendorNotFoundError), self._mapped(Call.DELETE):
             self._again.files.with_raw_response.delete(_checked_id(file_id))
+
+    def _send(self, path: Path, filename: str, fields: Mapping[str, Any]) -> wire.UploadedFile:
+        """Uploads a file, with these further fields of the form."""
+        files = self._again.files.with_raw_response
+        with opened(path, time.monotonic() + self._sending_seconds, self._where) as file:
+            return self._ask(
+                Call.UPLOAD,
+                lambda: files.create(file=(filename, file), purpose="batch", extra_body=dict(fields) or None),
+                wire.file_from_json,
+            )
 
     def _page_after(self, cursor: str | None) -> wire.BatchPage:
         batches = self._again.batches.with_raw_response

@@ -9,30 +9,56 @@ import httpx2
 import openai
 
 from batchd.errors import ConfigError, VendorAuthError
-from batchd.vendors.connection import Connection
+from batchd.vendors.connection import AzureConnection, Connection
 
 _CONNECT_SECONDS = 5.0
 
 
-def sdk_client(connection: Connection, timeouts: httpx2.Timeout, *, retries: int) -> openai.OpenAI:
-    """An SDK client that takes nothing from ``OPENAI_*`` variables.
-
-    What is sent once isn't redirected either: a redirected POST is repeated, or becomes a GET.
-    """
-    transport = httpx2.Client(
-        timeout=timeouts, follow_redirects=retries > 0, trust_env=not _is_this_machine(connection.base_url)
-    )
+def openai_client(connection: Connection, timeouts: httpx2.Timeout, retries: int) -> openai.OpenAI:
+    """An SDK client that takes nothing from ``OPENAI_*`` variables."""
     client = openai.OpenAI(
         api_key=_checked(connection.api_key),
         base_url=connection.base_url,
         max_retries=retries,
         timeout=timeouts,
-        http_client=transport,
+        http_client=_transport(connection, timeouts, retries),
     )
+    _seal(client, connection)
+    return client
+
+
+def azure_client(connection: AzureConnection, timeouts: httpx2.Timeout, retries: int) -> openai.OpenAI:
+    """An SDK client for an Azure OpenAI resource, that takes nothing from ``OPENAI_*`` and ``AZURE_OPENAI_*``.
+
+    The v1 API goes by the same client: it alone sends the key as ``api-key``, and takes it off where it is redirected.
+    """
+    ask = _checked(connection.api_key)
+    client = openai.AzureOpenAI(
+        base_url=f"{connection.base_url.rstrip('/')}/openai{'' if connection.api_version else '/v1'}",
+        api_version=connection.api_version or "",
+        api_key=None if connection.by_token else ask,
+        azure_ad_token_provider=ask if connection.by_token else None,
+        max_retries=retries,
+        timeout=timeouts,
+        http_client=_transport(connection, timeouts, retries),
+    )
+    _seal(client, connection)
+    if connection.api_version is None:
+        client._custom_query = {}  # noqa: SLF001 - the v1 API has no version to name, and the SDK no way to say so
+    return client
+
+
+def _transport(connection: Connection, timeouts: httpx2.Timeout, retries: int) -> httpx2.Client:
+    """What is sent once isn't redirected either: a redirected POST is repeated, or becomes a GET."""
+    return httpx2.Client(
+        timeout=timeouts, follow_redirects=retries > 0, trust_env=not _is_this_machine(connection.base_url)
+    )
+
+
+def _seal(client: openai.OpenAI, connection: Connection) -> None:
     # Given None, the SDK asks the environment; set afterwards, None means none.
     client.organization, client.project = connection.organization, connection.project
     client._custom_headers = {}  # noqa: SLF001 - OPENAI_CUSTOM_HEADERS; the SDK has no public way to refuse it
-    return client
 
 
 def _checked(api_key: str | Callable[[], str]) -> Callable[[], str]:
@@ -71,7 +97,7 @@ def shown(base_url: str) -> str:
         pass
     raise ConfigError(
         "the base_url of a vendor is no URL of the form https://host/v1",
-        next_command="correct base_url in its [vendors] section",
+        next_command="correct base_url (endpoint, for Azure) in its [vendors] section",
     )
 
 
@@ -85,6 +111,6 @@ def _is_this_machine(base_url: str) -> bool:
 
 
 def silence_loggers() -> None:
-    """Their loggers write URLs and, at debug level, whole requests: row content."""
-    for name in ("openai", "httpx2", "httpcore2"):
+    """Their loggers write URLs and, at debug level, whole requests: row content, and tokens."""
+    for name in ("openai", "httpx2", "httpcore2", "azure", "msal", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

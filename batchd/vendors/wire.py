@@ -40,6 +40,14 @@ class BatchPage:
     has_more: bool | None
 
 
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file at the vendor; ``status`` in lower case, "" where the vendor tells none."""
+
+    id: str
+    status: str
+
+
 def json_from_bytes(body: bytes) -> Any:
     """The JSON value of a reply; a JSON string that holds JSON text is opened too."""
     value = parsed(body)
@@ -91,13 +99,13 @@ def page_from_json(value: Any) -> BatchPage:
     )
 
 
-def file_id_from_json(value: Any) -> str:
-    """The id of a file object."""
+def file_from_json(value: Any) -> UploadedFile:
+    """Reads a file object. Only an id is indispensable."""
     file_id = _text(value.get("id")) if isinstance(value, Mapping) else None
     if file_id is None:
         msg = "not a file object: no id"
         raise ValueError(msg)
-    return file_id
+    return UploadedFile(file_id, _status(value.get("status")))
 
 
 def file_bytes_from_json(value: Any) -> int | None:
@@ -169,8 +177,9 @@ def _number_or_time(text: str) -> float | None:
 
 
 def _faults(errors: Any) -> tuple[VendorFault, ...]:
-    """The entries of ``errors``: an object with ``data``, a bare array, or nothing."""
+    """The entries of ``errors``: an object with ``data``, a bare array, or nothing; Azure's own schema has but one."""
     entries = errors if isinstance(errors, list) else _mapping(errors).get("data")
+    entries = [entries] if isinstance(entries, Mapping) else entries
     return tuple(_fault(entry) for entry in entries) if isinstance(entries, list) else ()
 
 

@@ -1,7 +1,7 @@
 """What the suites run on: each database and each vendor in turn, and a sandbox."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,22 +11,69 @@ from batchd.ports import Vendor
 from batchd.sandbox_process import start_or_join
 from batchd.vendors.connection import Connection
 from batchd.vendors.openai import OpenAIVendor
+from tests.conformance.azure_vendor import azure_adapter, azure_connection  # noqa: F401 - fixtures, found by name
 from tests.conformance.ledger_steps import ONE, THREE, TWO
 from tests.conformance.sandbox_calls import Sandbox
-from tests.conformance.stores import ITEM, Desk, SqliteUnderTest, StoreUnderTest
+from tests.conformance.stores import ITEM, Desk, StoreUnderTest
+from tests.conformance.stores_mariadb import MariadbServer, MariadbUnderTest
+from tests.conformance.stores_mssql import MssqlServer, MssqlUnderTest
+from tests.conformance.stores_postgresql import PostgresqlServer, PostgresqlUnderTest
+from tests.conformance.stores_sqlite import SqliteUnderTest
 from tests.conformance.vendor_calls import REQUEST
 from tests.fakes.answers import answered
 from tests.fakes.http_vendor import HttpVendor, http_vendor
 from tests.fakes.vendor import FakeVendor
+from tests.servers.given import MARIADB, MSSQL, MSSQL_FREETDS, POSTGRESQL, Given
 
 
-@pytest.fixture(params=["sqlite"])
+def _asked(given: Given) -> str:
+    """The URL of a server that is given. Skips the test where none is."""
+    if given.url is None:
+        pytest.skip(given.why_not)
+    return given.url
+
+
+@pytest.fixture(scope="session")
+def _postgresql() -> Iterator[PostgresqlServer]:
+    with contextlib.closing(PostgresqlServer(_asked(POSTGRESQL))) as server:
+        server.prepare()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _mariadb() -> Iterator[MariadbServer]:
+    with contextlib.closing(MariadbServer(_asked(MARIADB))) as server:
+        server.prepare()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _mssql_odbc18() -> Iterator[MssqlServer]:
+    with contextlib.closing(MssqlServer(_asked(MSSQL))) as server:
+        server.prepare()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _mssql_freetds() -> Iterator[MssqlServer]:
+    with contextlib.closing(MssqlServer(_asked(MSSQL_FREETDS))) as server:
+        server.prepare()
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "mssql-odbc18", "mssql-freetds"])
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreUnderTest]:
-    """A database with an empty ledger."""
-    del request
-    under_test = SqliteUnderTest(tmp_path)
-    yield under_test
-    under_test.close()
+    """Each database in turn, with an empty ledger."""
+    kinds: dict[str, Callable[[], StoreUnderTest]] = {
+        "sqlite": lambda: SqliteUnderTest(tmp_path),
+        "postgresql": lambda: PostgresqlUnderTest(request.getfixturevalue("_postgresql")),
+        "mariadb": lambda: MariadbUnderTest(request.getfixturevalue("_mariadb")),
+        "mssql-odbc18": lambda: MssqlUnderTest(request.getfixturevalue("_mssql_odbc18")),
+        "mssql-freetds": lambda: MssqlUnderTest(request.getfixturevalue("_mssql_freetds")),
+    }
+    with contextlib.closing(kinds[request.param]()) as under_test:
+        under_test.prepare()
+        yield under_test
 
 
 @pytest.fixture
@@ -72,11 +119,11 @@ def adapter(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Iterator
         yield vendor
 
 
-@pytest.fixture(params=["fake", "openai"])
+@pytest.fixture(params=["fake", "openai", "azure"])
 def vendor(request: pytest.FixtureRequest) -> Vendor:
     """Each implementation of the port in turn."""
-    name = "adapter" if request.param == "openai" else "fake"
-    found: Vendor = request.getfixturevalue(name)
+    names = {"fake": "fake", "openai": "adapter", "azure": "azure_adapter"}
+    found: Vendor = request.getfixturevalue(names[request.param])
     return found
 
 

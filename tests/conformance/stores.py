@@ -1,26 +1,33 @@
-"""Stores under test: what a test needs of a database beside the store. A new database is a new class here."""
+"""Stores under test: what a test needs of a database beside the store. A new database is a file of its own beside."""
 
 import contextlib
 import datetime as dt
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import pytest
 import sqlalchemy as sa
 
 from batchd.core.keys import RowKey
 from batchd.core.model import Batch, KeyPage, Lease, NewBatch, NewRequest
-from batchd.core.tasks import AnswerSpec, KeyColumn, TaskDefinition, WriteBack
+from batchd.core.tasks import AnswerSpec, KeyColumn, KeyEquality, TaskDefinition, WriteBack
 from batchd.ports import Ledger
 from batchd.store.engine import SqlStore
-from batchd.store.migrate import upgrade
-from batchd.store.opening import Database, open_database
+from batchd.store.grants import TaskTable, grants_for, place_of
+from batchd.store.migrate import sql_root
+from batchd.store.opening import Database
+from batchd.store.source import SourceTable
 
-Kind = Literal["integer", "text", "number", "binary", "untyped"]
-Equality = Literal["exact", "nocase", "rtrim"]
+# ``varchar`` and ``varbinary`` are short enough for a key; ``untyped`` takes any value, as SQLite's columns do.
+Kind = Literal[
+    "integer", "bigint", "decimal", "number", "boolean", "varchar", "text", "json", "varbinary", "binary", "guid",
+    "date", "datetime", "moment", "rowversion", "untyped",
+]  # fmt: skip
+
+
+_TEXTS: tuple[Kind, ...] = ("varchar", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +36,52 @@ class ColumnSpec:
 
     name: str
     kind: Kind = "text"
-    equality: Equality = "exact"
+    equality: KeyEquality | None = None
     more: str = ""
 
 
 class StoreUnderTest(Protocol):
-    """One database, empty but for the ledger, and a person with a connection of their own."""
+    """One database, empty but for the ledger, and a person with a connection of their own.
+
+    Attributes:
+        name: which database it is.
+        types: its SQL for each kind of column that it has.
+        equalities: its SQL for each equality that it has of ``varchar`` columns; a column may need a type for it.
+        indexes: which kinds of unique indexes it has that don't keep a column unique.
+        refuses_not: reasons for which it refuses no value.
+        usual_equality: that of a text column of which nothing else is said.
+    """
 
     name: str
+    types: Mapping[Kind, str]
+    equalities: Mapping[KeyEquality, str]
+    indexes: frozenset[str]
+    refuses_not: frozenset[str]
+    usual_equality: KeyEquality
+
+    def prepare(self) -> None:
+        """Makes the ledger, or empties it."""
+
+    def close(self) -> None:
+        """Ends all connections, and leaves nothing behind."""
 
     def open(self) -> Database:
-        """Another process opens the database; it doesn't wait for locks."""
+        """Another process opens the database as batchd's runtime login does; it waits for no lock."""
+
+    def open_as_owner(self) -> Database:
+        """The same for who has installed the ledger, and may do anything."""
+
+    def grant(self, definition: TaskDefinition) -> None:
+        """Gives batchd's runtime login what it needs for a task, and no more."""
+
+    def grant_read(self, table: str) -> None:
+        """Lets it read a table that only a predicate names."""
 
     def create_table(self, table: str, *columns: ColumnSpec, key: Sequence[str] = ()) -> None:
-        """A user's table, with ``key`` as its primary key."""
+        """A user's table, with ``key`` as its primary key. Skips the test where a column can't be had."""
+
+    def refuse_updates(self, table: str, words: str) -> None:
+        """A trigger of the user's, that lets no row be changed, and says so in these words."""
 
     def execute(self, sql: str, *parameters: Any) -> list[Any]:
         """Runs one statement as a person would, with ``?`` for parameters; committed at once."""
@@ -51,7 +90,7 @@ class StoreUnderTest(Protocol):
         """A name of any characters, for use in SQL."""
 
     def clock(self) -> dt.datetime:
-        """The database's own time, UTC."""
+        """The database's own time, UTC, to the millisecond."""
 
     def locked(self) -> contextlib.AbstractContextManager[Any]:
         """A person holds what writers of the ledger need."""
@@ -60,85 +99,93 @@ class StoreUnderTest(Protocol):
         """An error of the driver after which the whole transaction is to be run again."""
 
 
-class SqliteUnderTest:
-    """SQLite in a file."""
-
-    name = "sqlite"
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "store.db"
-        self._opened: list[Database] = []
-        database = self._open(create=True)
-        upgrade(database.engine, database.dialect, database.url)
-
-    def open(self) -> Database:
-        return self._open(create=False)
-
-    def _open(self, *, create: bool) -> Database:
-        database = open_database(f"sqlite:///{self.path}", create=create)
-        database.engine.dispose()
-        sa.event.listen(database.engine.pool, "connect", _hurry)
-        self._opened.append(database)
-        return database
-
-    def close(self) -> None:
-        """Closes whatever was opened."""
-        for database in self._opened:
-            database.engine.dispose()
-
-    def create_table(self, table: str, *columns: ColumnSpec, key: Sequence[str] = ()) -> None:
-        lines = [
-            " ".join([self.quote(one.name), _TYPES[one.kind], _COLLATIONS[one.equality], one.more]) for one in columns
-        ]
-        if key:
-            lines.append(f"PRIMARY KEY ({', '.join(map(self.quote, key))})")
-        self.execute(f"CREATE TABLE {self.quote(table)} ({', '.join(lines)})")
-
-    def execute(self, sql: str, *parameters: Any) -> list[Any]:
-        with closing(sqlite3.connect(self.path, timeout=30)) as connection, connection:
-            connection.execute("PRAGMA synchronous = OFF")
-            return connection.execute(sql, parameters).fetchall()
-
-    def quote(self, name: str) -> str:
-        return '"' + name.replace('"', '""') + '"'
-
-    def clock(self) -> dt.datetime:
-        ((now,),) = self.execute("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")
-        return moment(now)
-
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-
-    def passing_error(self) -> Exception:
-        error = sqlite3.OperationalError("database is locked")
-        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
-        error.sqlite_errorname = "SQLITE_BUSY"
-        return sa.exc.OperationalError("COMMIT", {}, error)
+def table_sql(db: StoreUnderTest, table: str, columns: Sequence[ColumnSpec], key: Sequence[str]) -> str:
+    """The CREATE TABLE of a user's table."""
+    lines = [f"{db.quote(one.name)} {column_type(db, one)} {one.more}" for one in columns]
+    if key:
+        lines.append(f"PRIMARY KEY ({', '.join(map(db.quote, key))})")
+    return f"CREATE TABLE {db.quote(table)} ({', '.join(lines)})"
 
 
-_TYPES: dict[Kind, str] = {
-    "integer": "INTEGER",
-    "text": "TEXT",
-    "number": "REAL",
-    "binary": "BLOB",
-    "untyped": "",
-}
-_COLLATIONS: dict[Equality, str] = {"exact": "", "nocase": "COLLATE NOCASE", "rtrim": "COLLATE RTRIM"}
+def column_type(db: StoreUnderTest, column: ColumnSpec) -> str:
+    """Type and collation of a column. Skips the test where the database has no such column."""
+    if column.kind not in db.types:
+        pytest.skip(f"{db.name} has no columns of kind {column.kind}")
+    if column.equality is None or column.kind not in _TEXTS:
+        return db.types[column.kind]
+    if column.equality not in db.equalities:
+        pytest.skip(f"{db.name} has no text columns of equality {column.equality}")
+    return db.equalities[column.equality]
 
 
-def _hurry(connection: sqlite3.Connection, _record: object) -> None:
-    # No wait for locks, nor for the disk: no power fails in these tests. That batchd itself waits for the
-    # disk is held in test_ledger_sql.
-    connection.execute("PRAGMA busy_timeout = 0")
-    connection.execute("PRAGMA synchronous = OFF")
+def key_of(db: StoreUnderTest, names: Sequence[str], table: str = "item") -> tuple[KeyColumn, ...]:
+    """The key's columns as batchd finds them in the table."""
+    database = db.open_as_owner()
+    with database.dialect.reading(database.engine.connect()) as connection:
+        return tuple(SourceTable(connection, database.dialect, table, None).key_columns(names))
 
 
-def moment(text: str) -> dt.datetime:
-    """A time as the ledger keeps it in SQLite."""
-    return dt.datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=dt.UTC)
+def insert_distinct(db: StoreUnderTest, rows: Sequence[Sequence[Any]], names: Sequence[str]) -> None:
+    """Rows of these values in ``item``, without those whose key the database takes for one that is there."""
+    sql = f"INSERT INTO item ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    for row in rows:
+        try:
+            db.execute(sql, *row)
+        except Exception as error:  # whatever the driver's kind of it is
+            if "IntegrityError" not in {kind.__name__ for kind in type(error).__mro__}:
+                raise
+
+
+def grants_of(db: Database, definition: TaskDefinition, login: str) -> tuple[str, ...]:
+    """The statements that let a login work on a task's table, as `batchd db grants` prints them."""
+    columns = [column["name"] for column in sa.inspect(db.engine).get_columns(definition.table)]
+    named = [name for name in columns if re.search(rf"\b{re.escape(name)}\b", definition.pending or "")]
+    read = dict.fromkeys([*definition.key_columns, *definition.inputs, *definition.outputs, *named])
+    if definition.guard_column:
+        read[definition.guard_column] = None
+    place = place_of(db.url.render_as_string(hide_password=False), None)
+    table = TaskTable(definition.table, definition.table_schema, tuple(read), definition.outputs)
+    return grants_for(place, table, login).table
+
+
+def runtime_role(db: Database) -> list[str]:
+    """The statements of ``roles_runtime.sql``, the rights on batchd's own tables."""
+    script = (sql_root() / db.dialect.name / "roles_runtime.sql").read_text(encoding="utf-8")
+    return db.dialect.statements(script, db.dialect.default_schema)
+
+
+_PARTS = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[?%]""")
+
+
+def formatted(sql: str) -> str:
+    """``?`` as ``%s``, for drivers whose placeholders are those."""
+    swaps = {"?": "%s", "%": "%%"}
+    return _PARTS.sub(lambda found: swaps.get(found[0], found[0].replace("%", "%%")), sql)
+
+
+def rows_of(cursor: Any) -> list[Any]:
+    """What a statement returned, as tuples; nothing where it returns nothing."""
+    return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+
+def moment(value: str | dt.datetime) -> dt.datetime:
+    """A time as the ledger keeps it: text in SQLite, elsewhere the database's own kind of time."""
+    read = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+    return read.astimezone(dt.UTC) if read.tzinfo else read.replace(tzinfo=dt.UTC)
+
+
+def hurry(engine: sa.Engine, *statements: str) -> None:
+    """Has each connection of a store say these first: tests wait neither for locks nor for the disk."""
+
+    def say(connection: Any, _record: object) -> None:
+        with contextlib.closing(connection.cursor()) as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    sa.event.listen(engine.pool, "connect", say)
+    # The one that was opened to see whether the database is there.
+    with contextlib.closing(engine.raw_connection()) as connection:
+        say(connection, None)
 
 
 def a_definition(**changes: Any) -> TaskDefinition:
@@ -168,6 +215,7 @@ class Desk:
         self.db = db
         self.definition = definition or a_definition()
         self.dead: set[str] = set()
+        db.grant(self.definition)
         self.database = db.open()
         self.store: SqlStore = self.database.store(actor=actor, is_dead=lambda owner: owner in self.dead)
         self.task_id, self.version_id = self.store.transact(self._enrolled)

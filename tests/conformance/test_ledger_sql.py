@@ -14,6 +14,7 @@ from batchd.core.outcomes import GateState, Outcome
 from batchd.core.states import HOLDABLE, BatchState
 from batchd.errors import DatabaseError, LedgerVersionError
 from batchd.store import migrate, tables
+from batchd.store.dialects.sqlite import SqliteDialect
 from batchd.store.migrate import Script
 from batchd.store.opening import Database, open_database
 
@@ -312,7 +313,7 @@ def test_failures_show_the_key_as_people_know_it(ledger: Database, path: Path) -
 def test_a_script_is_made_of_whole_statements(ledger: Database, name: str) -> None:
     """Each is one CREATE or DROP VIEW that is safe to repeat; nothing is left over behind the last."""
     (text,) = (script.text for script in migrate.scripts(ledger.dialect) if script.name == name)
-    statements = migrate.split_statements(text)
+    statements = ledger.dialect.statements(text, None)
 
     assert text.split() == "\n".join(statements).split()
     for statement in statements:
@@ -335,4 +336,4 @@ def test_statements_are_split_at_their_own_ends() -> None:
     trigger = "CREATE TRIGGER a AFTER UPDATE ON t BEGIN\n  DELETE FROM u;\n  DELETE FROM v;\nEND;"
     quoted = "INSERT INTO t VALUES (';\n', \"x;\") -- not here;\n;"
 
-    assert [trigger, quoted] == migrate.split_statements(f"{trigger}\n{quoted}\n-- the end\n")
+    assert [trigger, quoted] == SqliteDialect().statements(f"{trigger}\n{quoted}\n-- the end\n", None)

@@ -251,9 +251,9 @@ def test_unknown_batches_are_404(sandbox: Sandbox) -> None:
 def test_endpoints_that_are_not_served_fail_line_by_line(sandbox: Sandbox) -> None:
     """A documented endpoint is accepted; its lines say that the sandbox does not serve it."""
     line = {
-        "custom_id": "a", "method": "POST", "url": "/v1/embeddings", "body": {"model": "e-3", "input": "x"}
+        "custom_id": "a", "method": "POST", "url": "/v1/completions", "body": {"model": "m", "prompt": "x"}
     }  # fmt: skip
-    batch = sandbox.run([line], "/v1/embeddings")
+    batch = sandbox.run([line], "/v1/completions")
 
     assert batch.status == "completed"
     assert sandbox.lines(batch.error_file_id)[0]["response"]["status_code"] == 400

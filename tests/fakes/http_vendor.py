@@ -82,7 +82,8 @@ class HttpVendor:
 
     def answer(self, seen: Seen) -> tuple[int, bytes]:
         """The right reply."""
-        resource, *parts = urlsplit(seen.path).path.removeprefix("/v1/").split("/")
+        path = urlsplit(seen.path).path.removeprefix("/openai").removeprefix("/v1")
+        resource, *parts = path.removeprefix("/").split("/")
         try:
             result = self._files(seen, parts) if resource == "files" else self._batches(seen, parts)
         except VendorNotFoundError:

@@ -73,6 +73,8 @@ def test_a_responses_request_flattens_the_format() -> None:
     [
         ("/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": "Anna"}]}),
         ("/v1/responses", {"model": "m", "input": "Anna"}),
+        ("/v1/embeddings", {"model": "m", "input": "Anna"}),
+        ("/v1/moderations", {"model": "m", "input": "Anna"}),
     ],
 )
 def test_plain_text_asks_for_no_format(endpoint: str, body: dict[str, Any]) -> None:
@@ -80,6 +82,23 @@ def test_plain_text_asks_for_no_format(endpoint: str, body: dict[str, Any]) -> N
     line = RequestBuilder(a_task(endpoint=endpoint)).line("c-1", {"cv": "Anna"})
 
     assert json.loads(line)["body"] == body
+
+
+def test_an_embedding_is_asked_for_as_params_say() -> None:
+    """Dimensions and encoding go through; the text is one input."""
+    task = a_task(endpoint="/v1/embeddings", params={"dimensions": 256, "encoding_format": "base64"})
+
+    line = RequestBuilder(task).line("c-1", {"cv": "Anna"})
+
+    expected = {"model": "m", "dimensions": 256, "encoding_format": "base64", "input": "Anna"}
+    assert {"custom_id": "c-1", "method": "POST", "url": "/v1/embeddings", "body": expected} == json.loads(line)
+
+
+@pytest.mark.parametrize("endpoint", ["/v1/embeddings", "/v1/moderations"])
+def test_an_empty_input_is_not_sent(endpoint: str) -> None:
+    """The vendor would refuse the request; the row is set aside before it is sent."""
+    with pytest.raises(UnrenderableError, match="the prompt is empty"):
+        RequestBuilder(a_task(endpoint=endpoint)).line("c-1", {"cv": None})
 
 
 @given(UNICODE, st.sampled_from(["/v1/chat/completions", "/v1/responses"]))

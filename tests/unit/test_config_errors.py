@@ -156,15 +156,11 @@ def test_a_missing_table_is_told_too(tmp_path: Path) -> None:
     ("table", "expected"),
     [
         (
-            'kind = "azure"',
-            '7: vendors.x.kind: Azure OpenAI is not supported yet; kind is "sandbox" or "openai"',
-        ),
-        (
             'kind = "opnai"',
-            '7: vendors.x.kind: unknown kind "opnai"; it is "sandbox" or "openai"; did you mean openai?',
+            '7: vendors.x.kind: unknown kind "opnai"; it is "sandbox", "openai" or "azure"; did you mean openai?',
         ),
-        ("kind = 3", '7: vendors.x.kind: unknown kind 3; it is "sandbox" or "openai"'),
-        ("timeout = 3", '6: vendors.x.kind: this key is missing; it is "sandbox" or "openai"'),
+        ("kind = 3", '7: vendors.x.kind: unknown kind 3; it is "sandbox", "openai" or "azure"'),
+        ("timeout = 3", '6: vendors.x.kind: this key is missing; it is "sandbox", "openai" or "azure"'),
         ('kind = "openai"', "6: vendors.x.api_key: this key is missing"),
         (
             'kind = "sandbox"\nupstream = "localhost"',

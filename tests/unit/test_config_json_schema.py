@@ -36,6 +36,7 @@ def test_every_table_knows_its_keys() -> None:
         (("tasks", "x"), "TaskConfig"),
         (("tasks", "x", "fields", "f"), "FieldSpec"),
         (("tasks", "x", "columns", "c"), "ColumnTarget"),
+        (("tasks", "x", "vector_column"), "VectorTarget"),
     ]
     definitions = config_json_schema()["$defs"]
 
@@ -57,7 +58,7 @@ def test_a_config_that_loads_fits_the_schema() -> None:
     "mistake",
     [
         "[daemon]\nlease = 'soon'\n",
-        "[vendors.x]\nkind = 'azure'\n",
+        "[vendors.x]\nkind = 'azure'\nendpoint = 3\n",
         "[vendors.x]\nkind = 'openai'\napi_key = 'literal'\n",
         "[log]\nlevl = 'info'\n",
     ],

@@ -1,45 +1,102 @@
-"""Which databases batchd works with, and what it says of the others."""
+"""Which databases batchd works with, by which drivers, and what it says where one is missing."""
 
 import sys
-from types import ModuleType
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
 from batchd.errors import ConfigError
 from batchd.store.dialects import dialect_for
+from batchd.store.dialects.odbc import odbc_url
 
-SQL_SERVER = "mssql+pyodbc://user@host/db?driver=ODBC+Driver+18+for+SQL+Server"
-
-
-def test_sqlite_has_a_dialect() -> None:
-    """The embedded default."""
-    assert "sqlite" == dialect_for(sa.make_url("sqlite:///x.db")).name
+SQL_SERVER = "mssql+pyodbc://user@host/db"
 
 
 @pytest.mark.parametrize(
     ("url", "name"),
-    [("postgresql+psycopg://h/d", "PostgreSQL"), ("mysql+pymysql://h/d", "MySQL"), ("oracle://h", "oracle")],
+    [
+        ("sqlite:///x.db", "sqlite"),
+        ("postgresql://h/d", "postgresql"),
+        ("postgresql+psycopg://h/d", "postgresql"),
+        ("mysql+pymysql://h/d", "mysql"),
+        ("mariadb://h/d", "mysql"),
+        ("mssql+pyodbc://h/d", "mssql"),
+    ],
 )
-def test_a_database_without_a_dialect_is_named(url: str, name: str) -> None:
+def test_a_database_has_a_dialect(url: str, name: str) -> None:
+    """With its driver named or not."""
+    assert name == dialect_for(sa.make_url(url)).name
+
+
+def test_a_database_without_a_dialect_is_named() -> None:
     """The error says what there is, not only what there isn't."""
-    with pytest.raises(ConfigError, match=f"no support for '?{name}'? yet; it works with: sqlite"):
-        dialect_for(sa.make_url(url))
+    with pytest.raises(ConfigError, match="'oracle'; it works with: sqlite, mssql, postgresql"):
+        dialect_for(sa.make_url("oracle://h"))
+
+
+def test_another_driver_is_refused_with_the_right_one() -> None:
+    """What batchd promises was tried with one driver for each database."""
+    with pytest.raises(ConfigError, match="by psycopg, not by 'psycopg2'") as error:
+        dialect_for(sa.make_url("postgresql+psycopg2://h/d"))
+
+    assert error.value.next_command == "begin the URL with postgresql+psycopg://"
+
+
+def test_a_driver_that_is_not_installed_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drivers of the servers are extras of the package."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(ConfigError, match="needs the Python package psycopg") as error:
+        dialect_for(sa.make_url("postgresql://h/d"))
+
+    assert error.value.next_command == "pip install 'batchd[postgres]'"
 
 
 def test_sql_server_without_unixodbc_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The driver is installed, and cannot be imported without the system's library."""
+    """The package is installed, and cannot be imported without the system's library."""
     monkeypatch.setitem(sys.modules, "pyodbc", None)
 
     with pytest.raises(ConfigError, match=r"libodbc\.so\.2") as error:
-        dialect_for(sa.make_url(SQL_SERVER))
+        odbc_url(sa.make_url(SQL_SERVER))
 
     assert "apt-get install unixodbc" in error.value.next_command
 
 
-def test_sql_server_with_unixodbc_is_not_promised_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing half done: this version does not work with it."""
-    monkeypatch.setitem(sys.modules, "pyodbc", ModuleType("pyodbc"))
+def test_a_wrong_odbc_driver_lists_the_installed_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name must be spelled as it is registered."""
+    installed(monkeypatch, "ODBC Driver 17 for SQL Server", "FreeTDS")
 
-    with pytest.raises(ConfigError, match="no support for SQL Server yet"):
-        dialect_for(sa.make_url(SQL_SERVER))
+    with pytest.raises(ConfigError, match="installed: 'ODBC Driver 17 for SQL Server', 'FreeTDS'") as error:
+        odbc_url(sa.make_url(SQL_SERVER + "?driver=ODBC+Driver+18+for+SQL+Server"))
+
+    assert "?driver=" in error.value.next_command
+
+
+def test_a_missing_file_of_a_driver_is_no_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A driver may be named by its file."""
+    installed(monkeypatch)
+
+    with pytest.raises(ConfigError, match="installed: none"):
+        odbc_url(sa.make_url(SQL_SERVER).update_query_dict({"driver": str(tmp_path / "lib.so")}))
+
+
+def test_the_newest_driver_serves_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Microsoft's before FreeTDS."""
+    installed(monkeypatch, "FreeTDS", "ODBC Driver 17 for SQL Server", "ODBC Driver 18 for SQL Server")
+
+    assert odbc_url(sa.make_url(SQL_SERVER)).query["driver"] == "ODBC Driver 18 for SQL Server"
+
+
+def test_freetds_is_told_port_and_version_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads no port behind the host."""
+    installed(monkeypatch, "FreeTDS")
+
+    url = odbc_url(sa.make_url("mssql+pyodbc://user@host:1455/db"))
+
+    assert (url.port, url.query["port"], url.query["tds_version"]) == (None, "1455", "7.4")
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, *drivers: str) -> None:
+    monkeypatch.setitem(sys.modules, "pyodbc", SimpleNamespace(drivers=lambda: list(drivers), pooling=True))

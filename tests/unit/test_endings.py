@@ -7,7 +7,7 @@ import pytest
 from batchd.core.fields import FieldSpec
 from batchd.core.outcomes import Outcome
 from batchd.core.result_lines import LineReader, ResultLine
-from batchd.core.schema import answer_from_fields
+from batchd.core.schema import answer_from_fields, moderation_answer
 from batchd.core.verdicts import Verdict
 from tests.unit.examples import a_task, chat, response, said
 
@@ -15,6 +15,8 @@ ANSWER = '{"level": "senior"}'
 LEVEL = answer_from_fields({"level": FieldSpec(type="string", enum=("junior", "senior"), column="Level")})
 CHAT = LineReader(a_task(answer=LEVEL))
 RESPONSES = LineReader(a_task(answer=LEVEL, endpoint="/v1/responses"))
+FLAGS = moderation_answer({"flagged": "IsFlagged", "category_scores.violence": "Violence"})
+MODERATIONS = LineReader(a_task(answer=FLAGS, endpoint="/v1/moderations"))
 
 
 def of_body(reader: LineReader, body: Any) -> Verdict:
@@ -99,3 +101,43 @@ def test_the_last_message_of_a_response_is_the_answer() -> None:
     found = of_body(RESPONSES, {**body, "output": [before, *body["output"]]})
 
     assert found.values == {"Level": "senior"}
+
+
+def moderated(*results: Any, **more: Any) -> dict[str, Any]:
+    return {"id": "modr-1", "model": "omni-moderation-latest", "results": list(results), **more}
+
+
+@pytest.mark.parametrize(
+    ("result", "values"),
+    [
+        (
+            {"flagged": True, "categories": {"violence": True}, "category_scores": {"violence": 0.97}},
+            {"IsFlagged": True, "Violence": 0.97},
+        ),
+        ({"flagged": False, "category_scores": {}}, {"IsFlagged": False, "Violence": None}),
+    ],
+)
+def test_a_moderation_fills_its_columns(result: Any, values: dict[str, Any]) -> None:
+    """The verdict and single scores; a category that the model does not know is NULL."""
+    found = of_body(MODERATIONS, moderated(result))
+
+    assert found == Verdict(Outcome.APPLIED, values, model="omni-moderation-latest")
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "code"),
+    [
+        (moderated(), Outcome.INVALID, "empty"),
+        (moderated({}), Outcome.INVALID, "no_verdict"),
+        (moderated({"flagged": None}), Outcome.INVALID, "no_verdict"),
+        (moderated({"flagged": "no"}), Outcome.INVALID, "no_verdict"),
+        (moderated({"flagged": False}, {"flagged": True}), Outcome.INVALID, "several"),
+        (moderated(error={"code": "server_error"}), Outcome.ERRORED, "server_error"),
+        ({"results": "none"}, Outcome.INVALID, "empty"),
+    ],
+)
+def test_a_moderation_without_one_verdict_passes_nothing(body: Any, outcome: Outcome, code: str) -> None:
+    """A row never looks checked because the check said nothing."""
+    found = of_body(MODERATIONS, body)
+
+    assert (outcome, code, {}) == (found.outcome, found.code, found.values)

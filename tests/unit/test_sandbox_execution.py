@@ -134,7 +134,7 @@ def test_a_rate_meets_about_its_share_and_always_the_same() -> None:
         (RESPONSES, {"input": "x", "max_output_tokens": 0}, "max_output_tokens", "integer_below_min_value"),
         (RESPONSES, {"input": "x", "text": {"format": {"type": "json_schema", "name": "n", "strict": True,
             "schema": {"type": "object"}}}}, "text.format", "invalid_json_schema"),
-        ("/v1/embeddings", {"input": "x"}, "url", "unsupported_endpoint"),
+        ("/v1/completions", {"prompt": "x"}, "url", "unsupported_endpoint"),
     ],
 )  # fmt: skip
 def test_a_bad_body_is_a_400_with_its_parameter(endpoint: str, changes: dict[str, Any], param: str, code: str) -> None:

@@ -13,11 +13,13 @@ from batchd.core.schema import (
     ColumnTarget,
     answer_from_fields,
     answer_from_schema,
+    moderation_answer,
     plain_text_answer,
+    vector_answer,
     with_columns,
 )
 from batchd.core.strict_schema import lint
-from batchd.core.tasks import WriteBack
+from batchd.core.tasks import ColumnKind, WriteBack
 from batchd.errors import ConfigError
 
 RESUME_FIELDS = {
@@ -190,3 +192,71 @@ def test_a_schema_survives_the_ledger() -> None:
 
     assert json.dumps(read_back.json_schema) == json.dumps(answer.json_schema)
     assert read_back == answer
+
+
+@pytest.mark.parametrize("kind", ["text", "json", "vector", "any"])
+@pytest.mark.parametrize(("asked", "of_column", "held_to"), [(None, None, None), (3, None, 3), (3, 3, 3)])
+def test_a_vector_goes_into_columns_that_take_its_text(
+    kind: ColumnKind, asked: int | None, of_column: int | None, held_to: int | None
+) -> None:
+    """Text, JSON and vector columns; the length is the task's."""
+    completed = with_columns(vector_answer("Vec", asked), {"Vec": ColumnInfo(kind, dimensions=of_column)})
+
+    assert completed.columns == (WriteBack(column="Vec", path="@", store="vector", kind=kind, dimensions=held_to),)
+
+
+def test_a_vector_column_says_its_dimensions_by_itself() -> None:
+    """VECTOR(3) holds every answer to three numbers, though the task says nothing."""
+    (write,) = with_columns(vector_answer("Vec"), {"Vec": ColumnInfo("vector", dimensions=3)}).columns
+
+    assert write.dimensions == 3
+
+
+@pytest.mark.parametrize(
+    ("info", "message"),
+    [
+        (ColumnInfo("integer"), "column Vec holds no text, JSON or vectors"),
+        (ColumnInfo("number"), "column Vec holds no text, JSON or vectors"),
+        (ColumnInfo("binary"), "column Vec holds binary data"),
+        (ColumnInfo("vector", dimensions=768), "column Vec takes vectors of 768 numbers; the task asks for 1536"),
+        (ColumnInfo("text", max_length=4000), "column Vec takes 4000 characters; a vector of 1536 numbers has more"),
+    ],
+)
+def test_a_column_that_no_vector_fits_is_named(info: ColumnInfo, message: str) -> None:
+    """Before anything is paid for."""
+    with pytest.raises(ConfigError, match=message):
+        with_columns(vector_answer("Vec", 1536), {"Vec": info})
+
+
+def test_a_moderation_is_written_by_paths() -> None:
+    """Single values as they are, objects as JSON text."""
+    answer = moderation_answer(
+        {
+            "flagged": "IsFlagged",
+            'category_scores."self-harm/intent"': "Score",
+            "categories": ColumnTarget(column="Categories", store="json"),
+        }
+    )
+
+    assert answer.json_schema is None
+    assert answer.columns == (
+        WriteBack(column="IsFlagged", path="flagged"),
+        WriteBack(column="Score", path='category_scores."self-harm/intent"'),
+        WriteBack(column="Categories", path="categories", store="json"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"is_flagged": "F"}, "`is_flagged` in columns starts at is_flagged, which is not a property of a moderation"),
+        ({"flagged[": "F"}, "`flagged\\[` in columns is not a JMESPath expression"),
+        ({"categories": "C"}, "`categories` in columns is an object, no single value"),
+        ({"@": "C"}, "`@` in columns is an object, no single value"),
+        ({"flagged": "F", "categories.hate": "F"}, "column F is written twice"),
+    ],
+)
+def test_a_path_that_no_moderation_has_is_refused(columns: dict[str, str], message: str) -> None:
+    """It would write NULL, or nothing at all, to every row."""
+    with pytest.raises(ConfigError, match=message):
+        moderation_answer(columns)

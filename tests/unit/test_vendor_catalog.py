@@ -20,6 +20,7 @@ from batchd.vendors.connection import Connection
         (("openai", "https://eu.api.openai.com/v1", None), False),
         (("openai", "https://api.openai.com/v1", "proj_1"), False),
         (("sandbox", "https://api.openai.com/v1", None), False),
+        (("azure", "https://api.openai.com/v1", None), False),
     ],
 )
 def test_an_accounts_fingerprint_is_its_kind_place_and_project(

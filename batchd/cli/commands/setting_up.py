@@ -1,7 +1,7 @@
 """init, check-config, config-schema, db, sandbox, demo: setting up and trying out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
     database.command("upgrade")(db_upgrade)
     database.command("adopt")(db_adopt)
+    database.command("grants")(db_grants)
     app.add_typer(database, name="db")
 
 
@@ -103,6 +104,9 @@ def sandbox(
     faults: Annotated[
         Path | None, typer.Option("--faults", metavar="FILE", help="JSON file of faults to play.")
     ] = None,
+    flavour: Annotated[
+        Literal["openai", "azure"], typer.Option("--flavour", help="Whose Batch API it imitates.")
+    ] = "openai",
     as_json: JsonOption = False,
 ) -> None:
     """Run the local vendor in the foreground, on a port of its own, until Ctrl-C."""
@@ -119,6 +123,7 @@ def sandbox(
             upstream=upstream,
             upstream_key_env=upstream_key_env,
             faults=faults,
+            flavour=flavour,
         )
 
     conduct(call_of(ctx, as_json=as_json), command)
@@ -176,5 +181,25 @@ def db_adopt(
         from batchd.cli import database
 
         return database.adopt(call, moved=moved, copied=copied)
+
+    conduct(call_of(ctx, config, None, as_json), command)
+
+
+def db_grants(
+    ctx: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task, as the config names it.")],
+    *,
+    role: Annotated[
+        str, typer.Option("--role", metavar="NAME", help="Who gets the rights: a role or a user of the database.")
+    ] = "batchd_runtime",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the rights that a task needs, as GRANT statements for a DBA. Runs none."""
+
+    def command(call: Call) -> int:
+        from batchd.cli.grants import grants
+
+        return grants(call, task, role=role)
 
     conduct(call_of(ctx, config, None, as_json), command)

@@ -1,11 +1,12 @@
 """What a database must tell the rest of the store."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, Select, TableClause
+from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Select, TableClause, Update
+from sqlalchemy.types import TypeEngine
 
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn
@@ -15,18 +16,43 @@ class Fault(Enum):
     """What to do about a database error."""
 
     AGAIN = auto()  # run the whole transaction again: deadlock, lost connection, busy
+    LATER = auto()  # the same after a longer wait: the server is away, starting, or asks for less load
+    DUPLICATE = auto()  # a unique key is taken: a row's values, or somebody else was faster with the ledger
     DATA = auto()  # these values are refused, and would be again
     FATAL = auto()  # a person is needed: a dropped column, a revoked right
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a person is told of an error that only a person can end: our own words, never the database's.
+
+    Attributes:
+        reason: what is wrong, as the end of a sentence, such as "the server refused the login".
+        next_command: what to run, install or change next.
+    """
+
+    reason: str
+    next_command: str
+
+
 class LedgerDialect(Protocol):
-    """One database's ways. A dialect file holds only what differs from the others."""
+    """One database's ways. A dialect file holds only what differs from the others.
+
+    Attributes:
+        name: the folder of its DDL under ``sql/``, and what it is called in code.
+        default_schema: where the ledger is if the config does not say; None: where the URL leads.
+        has_schemas: the ledger may be in a schema of its own.
+    """
 
     name: str
+    default_schema: str | None
     has_schemas: bool
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
-        """An engine whose transactions are durable and serialise writers of the ledger."""
+        """An engine whose transactions are durable. Raises ConfigError for a driver that is not there."""
+
+    def reading(self, connection: Connection) -> Connection:
+        """The connection for one transaction that only reads: one consistent view, and no write lock."""
 
     def binding(self, url: URL) -> str:
         """What tells this database from a copy of it."""
@@ -35,26 +61,32 @@ class LedgerDialect(Protocol):
         """The database's clock, UTC."""
 
     def now_plus(self, seconds: float | ColumnElement[Any]) -> ColumnElement[Any]:
-        """The database's clock, so many seconds on."""
+        """The database's clock, so many seconds on; NULL for NULL."""
 
     def seconds_between(self, later: ColumnElement[Any], earlier: ColumnElement[Any]) -> ColumnElement[Any]:
         """Seconds from one time to another."""
 
-    def row_now(self) -> ColumnElement[Any]:
-        """The time as ``{ now = "utc" }`` writes it into a user's column."""
+    def row_now(self, *, zoned: bool) -> ColumnElement[Any]:
+        """The time as ``{ now = "utc" }`` writes it into a user's column; ``zoned``: one that knows of time zones."""
 
-    def locked(self, rows: Select[Any]) -> Select[Any]:
-        """The same rows, locked until the transaction ends."""
+    def key_type(self, column: KeyColumn) -> TypeEngine[Any]:
+        """How values are sent that a key column is compared with, so that its index serves."""
+
+    def locked(self, rows: Select[Any], of: FromClause) -> Select[Any]:
+        """The same rows, those of one table locked until the transaction ends."""
 
     def update_rows(
         self,
         connection: Connection,
         table: TableClause,
-        key_columns: Sequence[str],
+        keys: Sequence[KeyColumn],
         changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
         constants: Mapping[str, ColumnElement[Any]],
     ) -> int:
-        """Writes many rows by key; returns how many rows were found."""
+        """Writes many rows by key; returns how many rows were found. Every change names the same columns."""
+
+    def check_update(self, connection: Connection, update: Update) -> None:
+        """Has the database look at an update without changing a row; raises its own error."""
 
     def key_columns(
         self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
@@ -70,8 +102,11 @@ class LedgerDialect(Protocol):
     def code(self, error: Exception) -> str:
         """The database's own name or number for an error; never its text, which quotes values."""
 
+    def refusal(self, error: Exception) -> Refusal | None:
+        """What to tell a person of an error that only a person can end; None where there is no more to say."""
+
     def prepare(self, engine: Engine) -> None:
         """What the installer does to the database beside the DDL."""
 
-    def sql_folder(self, root: Path) -> Path:
-        """Where this database's DDL is."""
+    def statements(self, script: str, ledger_schema: str | None) -> list[str]:
+        """The statements of one script of DDL, for a ledger in this schema."""

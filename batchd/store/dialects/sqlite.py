@@ -11,25 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import URL, ColumnElement, Connection, Engine, ExceptionContext, Select, TableClause, event
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Select, TableClause, Update, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeEngine
 
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import ColumnKind, KeyColumn, KeyEquality, KeyKind
 from batchd.errors import ConfigError, DatabaseError
-from batchd.store.dialects.base import Fault
+from batchd.store.dialects.base import Fault, Refusal
+from batchd.store.dialects.row_by_row import update_each
+from batchd.store.dialects.servers import DRIVER_REFUSALS, listen_for_refusals
+from batchd.store.types import AsGiven
 
 _CLOCK = "%Y-%m-%d %H:%M:%f"
 _BUSY_SECONDS = 30.0
 _READ_ONLY = "batchd_read_only"
-# What the driver raises before SQLite sees the value: whole numbers beyond 64 bits, halves of characters.
-_DRIVER_REFUSALS = (OverflowError, UnicodeEncodeError)
 
 
 class SqliteDialect:
     """SQLite's ways."""
 
     name = "sqlite"
+    default_schema: str | None = None
     has_schemas = False
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
@@ -45,8 +48,12 @@ class SqliteDialect:
         )
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
-        event.listen(engine, "handle_error", _refused_by_driver)
+        listen_for_refusals(engine)
         return engine
+
+    def reading(self, connection: Connection) -> Connection:
+        """Its transaction takes no write lock."""
+        return connection.execution_options(**{_READ_ONLY: True})
 
     def binding(self, url: URL) -> str:
         """The file's real path: a copy beside it, or elsewhere, is another installation."""
@@ -65,35 +72,35 @@ class SqliteDialect:
         """Julian days hold milliseconds well enough for waits."""
         return (sa.func.julianday(later) - sa.func.julianday(earlier)) * sa.literal_column("86400.0")
 
-    def row_now(self) -> ColumnElement[Any]:
+    def row_now(self, *, zoned: bool) -> ColumnElement[Any]:
         """Text to the second, as ``CURRENT_TIMESTAMP`` writes it."""
+        del zoned
         return sa.func.strftime("%Y-%m-%d %H:%M:%S", "now")
 
-    def locked(self, rows: Select[Any]) -> Select[Any]:
+    def key_type(self, column: KeyColumn) -> TypeEngine[Any]:
+        """SQLite knows types of values, not of parameters."""
+        del column
+        return AsGiven()
+
+    def locked(self, rows: Select[Any], of: FromClause) -> Select[Any]:
         """BEGIN IMMEDIATE holds the only write lock there is."""
+        del of
         return rows
 
     def update_rows(
         self,
         connection: Connection,
         table: TableClause,
-        key_columns: Sequence[str],
+        keys: Sequence[KeyColumn],
         changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
         constants: Mapping[str, ColumnElement[Any]],
     ) -> int:
         """One prepared UPDATE for all rows: with no round trips this beats a staging table."""
-        columns = list(changes[0][1])
-        statement = (
-            sa.update(table)
-            .where(*(table.c[name] == sa.bindparam(f"batchd_key_{at}") for at, name in enumerate(key_columns)))
-            .values({name: sa.bindparam(f"batchd_value_{at}") for at, name in enumerate(columns)} | dict(constants))
-        )
-        parameters = [
-            {f"batchd_key_{at}": part for at, part in enumerate(key)}
-            | {f"batchd_value_{at}": values[name] for at, name in enumerate(columns)}
-            for key, values in changes
-        ]
-        return connection.execute(statement, parameters).rowcount
+        return update_each(connection, table, keys, changes, constants)
+
+    def check_update(self, connection: Connection, update: Update) -> None:
+        """Planned and not run."""
+        connection.exec_driver_sql(f"EXPLAIN {update.compile(connection)}")
 
     def key_columns(
         self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
@@ -125,9 +132,11 @@ class SqliteDialect:
         code = _result_code(error)
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}:
             return Fault.AGAIN
+        if self.code(error) in {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}:
+            return Fault.DUPLICATE
         if code in {sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}:
             return Fault.DATA
-        if isinstance(error, DBAPIError) and isinstance(error.orig, _DRIVER_REFUSALS):
+        if isinstance(error, DBAPIError) and isinstance(error.orig, DRIVER_REFUSALS):
             return Fault.DATA
         return Fault.FATAL
 
@@ -142,14 +151,21 @@ class SqliteDialect:
             # Not within a transaction, which every connection of the engine would begin.
             connection.cursor().execute("PRAGMA journal_mode = WAL")
 
-    def sql_folder(self, root: Path) -> Path:
-        """``sql/sqlite``."""
-        return root / "sqlite"
+    def refusal(self, error: Exception) -> Refusal | None:
+        """There is no login and no network to explain."""
+        del error
+        return None
 
-
-def read_only(connection: Connection) -> Connection:
-    """Marks a connection whose next transaction takes no write lock."""
-    return connection.execution_options(**{_READ_ONLY: True})
+    def statements(self, script: str, ledger_schema: str | None) -> list[str]:
+        """``sqlite3.complete_statement`` knows quotes, comments and triggers."""
+        del ledger_schema
+        found, current = [], ""
+        for line in script.splitlines(keepends=True):
+            current += line
+            if line.rstrip().endswith(";") and sqlite3.complete_statement(current):
+                found.append(current.strip())
+                current = ""
+        return found
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -168,14 +184,6 @@ def _text(raw: bytes) -> str:
 def _begin(connection: Connection) -> None:
     deferred = connection.get_execution_options().get(_READ_ONLY)
     connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
-
-
-def _refused_by_driver(context: ExceptionContext) -> Exception | None:
-    # These are no database errors to the driver, so SQLAlchemy would let them pass as they are.
-    error = context.original_exception
-    if isinstance(error, _DRIVER_REFUSALS):
-        return DataError(context.statement, context.parameters, error, hide_parameters=True)
-    return None
 
 
 def _result_code(error: Exception) -> int:

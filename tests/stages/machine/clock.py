@@ -57,7 +57,8 @@ class ClockedSqlite(SqliteDialect):
     def now_plus(self, seconds: float | ColumnElement[Any]) -> ColumnElement[Any]:
         return sa.func.strftime(_FORMAT, sa.func.machine_now(), sa.func.printf("%+.3f seconds", seconds))
 
-    def row_now(self) -> ColumnElement[Any]:
+    def row_now(self, *, zoned: bool) -> ColumnElement[Any]:
+        del zoned
         return sa.func.strftime("%Y-%m-%d %H:%M:%S", sa.func.machine_now())
 
 

@@ -1,0 +1,207 @@
+"""SQL Server and Azure SQL, by pyodbc, with Microsoft's driver or FreeTDS.
+
+Only batchd's own rows and the task's rows at hand are locked, by key, under READ COMMITTED; so it does not matter
+whether the database reads by row versions. No MERGE, and no OUTPUT, which a trigger on the table would forbid.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Select, TableClause, Update, event
+from sqlalchemy.dialects import mssql
+from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.types import TypeEngine
+
+from batchd.core.schema import ColumnInfo
+from batchd.core.tasks import KeyColumn
+from batchd.store.dialects import mssql_errors as errors
+from batchd.store.dialects.base import Fault, Refusal
+from batchd.store.dialects.mssql_values import listen_for_texts, update_by_values
+from batchd.store.dialects.odbc import is_freetds, odbc_url
+from batchd.store.dialects.reflected import column_info, key_column, reflected_columns
+from batchd.store.dialects.servers import CONNECT_SECONDS, LOCK_SECONDS, listen_for_refusals, place_of
+from batchd.store.scripts import in_schema, until_go
+from batchd.store.types import AsGiven
+
+_PORT = 1433
+# What filtered indexes ask of a session, and an end to waiting for locks. XACT_ABORT is off, so that a question which
+# the driver asks by itself, and whose failure it keeps to itself, does not end a transaction behind our back
+# (docs/decisions/0008): every error that we are told of rolls back anyway.
+_SESSION = (
+    "SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON; "
+    "SET NUMERIC_ROUNDABORT, NOCOUNT OFF; SET XACT_ABORT OFF; "
+    f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}"
+)
+_NATIONAL = (mssql.NVARCHAR, mssql.NCHAR, mssql.NTEXT)
+_CODE_PAGES = {65001: "utf-8", 932: "cp932", 936: "gbk", 949: "cp949", 950: "cp950"}
+
+
+class MssqlDialect:
+    """SQL Server's ways."""
+
+    name = "mssql"
+    default_schema: str | None = "batchd"
+    has_schemas = True
+
+    def __init__(self) -> None:
+        self._by_versions = False
+
+    def create_engine(self, url: URL, *, create: bool = False) -> Engine:
+        """An engine of pyodbc; a database is made by its owner, never by batchd. Raises ConfigError."""
+        del create
+        url = odbc_url(url)
+        engine = sa.create_engine(
+            url,
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            hide_parameters=True,
+            # FreeTDS can't be told the types of parameters beforehand.
+            use_setinputsizes=not is_freetds(url),
+            connect_args={"timeout": CONNECT_SECONDS},
+        )
+        # What the engine was told new sessions begin with; asking for it takes a view that not every server has.
+        engine.dialect.get_default_isolation_level = lambda _: "READ COMMITTED"  # type: ignore[assignment,method-assign]
+        event.listen(engine, "connect", self._configure)
+        listen_for_texts(engine, typed=not is_freetds(url))
+        listen_for_refusals(engine)
+        event.listen(engine, "handle_error", errors.mark_lost)
+        return engine
+
+    def reading(self, connection: Connection) -> Connection:
+        """One snapshot where the database allows it; otherwise each statement sees what is committed by then."""
+        if not self._by_versions:
+            return connection
+        # The pool's ping may have begun a transaction, within which the level can't be changed.
+        connection.connection.rollback()
+        return connection.execution_options(isolation_level="SNAPSHOT")
+
+    def binding(self, url: URL) -> str:
+        """Server and database."""
+        return place_of(self.name, url, _PORT)
+
+    def now(self) -> ColumnElement[Any]:
+        """UTC; ``CURRENT_TIMESTAMP`` is local time here."""
+        return sa.func.sysutcdatetime()
+
+    def now_plus(self, seconds: float | ColumnElement[Any]) -> ColumnElement[Any]:
+        """In two steps: 24 days of milliseconds are more than DATEADD takes."""
+        if isinstance(seconds, int | float):
+            whole = math.floor(seconds)
+            return _moved(self.now(), sa.literal(whole), sa.literal(round((seconds - whole) * 1000)))
+        floor = sa.func.floor(sa.cast(seconds, sa.Double()))
+        rest: ColumnElement[Any] = (sa.cast(seconds, sa.Double()) - floor) * 1000
+        return _moved(self.now(), sa.cast(floor, sa.Integer()), sa.cast(rest, sa.Integer()))
+
+    def seconds_between(self, later: ColumnElement[Any], earlier: ColumnElement[Any]) -> ColumnElement[Any]:
+        """By whole milliseconds."""
+        milliseconds = sa.func.datediff_big(sa.literal_column("MILLISECOND"), earlier, later)
+        return milliseconds / sa.literal_column("1000.0")
+
+    def row_now(self, *, zoned: bool) -> ColumnElement[Any]:
+        """A DATETIMEOFFSET takes it as UTC, too."""
+        del zoned
+        return self.now()
+
+    def key_type(self, column: KeyColumn) -> TypeEngine[Any]:
+        """A VARCHAR key is compared with VARCHAR: for NVARCHAR its whole index would be converted and read."""
+        kind = column.sql_type.partition("(")[0].upper()
+        return sa.VARCHAR(8000) if kind in {"VARCHAR", "CHAR"} else AsGiven()
+
+    def locked(self, rows: Select[Any], of: FromClause) -> Select[Any]:
+        """Update locks, which readers under row versions don't notice, and no more than rows."""
+        return rows.with_hint(of, "WITH (UPDLOCK, ROWLOCK)", dialect_name=self.name)
+
+    def update_rows(
+        self,
+        connection: Connection,
+        table: TableClause,
+        keys: Sequence[KeyColumn],
+        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
+        constants: Mapping[str, ColumnElement[Any]],
+    ) -> int:
+        """By joins with tables of values, of as many rows as the limit of parameters allows."""
+        return update_by_values(connection, table, keys, changes, constants)
+
+    def check_update(self, connection: Connection, update: Update) -> None:
+        """There is no EXPLAIN to ask; so it is run, for no row at all."""
+        connection.execute(update.where(sa.text("1 = 0")))
+
+    def key_columns(
+        self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
+    ) -> list[KeyColumn]:
+        """As reflected, with the type and collation that a document's keys are read with."""
+        columns = reflected_columns(connection, table, schema)
+        return [
+            key_column(connection, table, schema, columns[name]).model_copy(update=_declared(connection, columns[name]))
+            for name in names
+        ]
+
+    def columns(self, connection: Connection, table: str, schema: str | None) -> dict[str, ColumnInfo]:
+        """As reflected. NVARCHAR counts halves of UTF-16, VARCHAR the bytes of its collation's code page."""
+        columns = reflected_columns(connection, table, schema)
+        pages = _code_pages(connection, {str(getattr(one["type"], "collation", None)) for one in columns.values()})
+        return {name: _info(one, pages) for name, one in columns.items()}
+
+    def fault(self, error: Exception) -> Fault:
+        """By the server's error number; SQLSTATE alone says too little."""
+        return errors.fault(error)
+
+    def code(self, error: Exception) -> str:
+        """The server's error number."""
+        return errors.code(error)
+
+    def refusal(self, error: Exception) -> Refusal | None:
+        """By the server's error number, or by what the driver says."""
+        return errors.refusal(error)
+
+    def prepare(self, engine: Engine) -> None:
+        """Nothing: the DDL says it all."""
+
+    def statements(self, script: str, ledger_schema: str | None) -> list[str]:
+        """Batch by batch, as sqlcmd does."""
+        return until_go(in_schema(script, ledger_schema))
+
+    def _configure(self, connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_SESSION)
+            cursor.execute("SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()")
+            found = cursor.fetchone()
+        # ODBC has begun a transaction, within which the isolation level could not be changed to SNAPSHOT.
+        connection.commit()
+        self._by_versions = bool(found) and found[0] == 1
+
+
+def _moved(
+    clock: ColumnElement[Any], seconds: ColumnElement[Any], milliseconds: ColumnElement[Any]
+) -> ColumnElement[Any]:
+    by_seconds = sa.func.dateadd(sa.literal_column("SECOND"), seconds, clock)
+    return sa.func.dateadd(sa.literal_column("MILLISECOND"), milliseconds, by_seconds)
+
+
+def _declared(connection: Connection, column: ReflectedColumn) -> dict[str, str]:
+    kind = column["type"]
+    collation = getattr(kind, "collation", None) or ""
+    declared = str(kind.compile(connection.dialect))
+    return {"sql_type": declared.partition(" COLLATE ")[0], "collation": collation}
+
+
+def _info(column: ReflectedColumn, pages: Mapping[str, str]) -> ColumnInfo:
+    info, kind = column_info(column), column["type"]
+    if info.kind != "text":
+        return info
+    national = isinstance(kind, _NATIONAL)
+    encoding = "utf-16-le" if national else pages.get(str(getattr(kind, "collation", None)), "")
+    return ColumnInfo(info.kind, info.max_length, info.nullable, encoding)
+
+
+def _code_pages(connection: Connection, collations: set[str]) -> dict[str, str]:
+    """Python's name of each collation's encoding."""
+    found: dict[str, str] = {}
+    for collation in sorted(collations - {"None"}):
+        code_page = sa.func.collationproperty(sa.literal(collation, sa.Unicode()), sa.literal("CodePage", sa.Unicode()))
+        page = connection.scalar(sa.select(sa.cast(code_page, sa.Integer())))
+        if page:
+            found[collation] = _CODE_PAGES.get(int(page), f"cp{int(page)}")
+    return found

@@ -1,0 +1,101 @@
+"""A server's columns as SQLAlchemy reflects them, in batchd's own words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, types
+from sqlalchemy.dialects import mssql, mysql
+from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN, INTERVAL
+from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.types import TypeEngine
+
+from batchd.core.schema import ColumnInfo
+from batchd.core.tasks import ColumnKind, KeyColumn, KeyKind
+from batchd.errors import ConfigError
+from batchd.store.dialects.equality import equality_of
+
+# In this order: a kind of its own before the wider one that it is derived from.
+_KINDS: tuple[tuple[tuple[type[TypeEngine[Any]], ...], ColumnKind], ...] = (
+    ((mssql.TIMESTAMP, types.LargeBinary, types.BINARY, types.VARBINARY), "binary"),
+    ((types.Boolean, mssql.BIT), "boolean"),
+    ((types.Uuid, mssql.UNIQUEIDENTIFIER), "guid"),
+    ((types.JSON,), "json"),
+    ((types.Date,), "date"),
+    ((types.DateTime, types.Time, types.Interval, INTERVAL, mssql.DATETIMEOFFSET), "time"),
+    ((types.Integer, mysql.YEAR, mysql.BIT), "integer"),
+    ((types.Numeric, mssql.MONEY, mssql.SMALLMONEY), "number"),
+    ((types.String, CITEXT, mssql.XML), "text"),
+)
+_KEY_KINDS: Mapping[ColumnKind, KeyKind] = {
+    "integer": "integer",
+    "text": "text",
+    "guid": "guid",
+    "binary": "binary",
+    "date": "date",
+}
+
+
+def reflected_columns(connection: Connection, table: str, schema: str | None) -> dict[str, ReflectedColumn]:
+    """The columns as the server describes them, by name."""
+    return {column["name"]: column for column in sa.inspect(connection).get_columns(table, schema)}
+
+
+def column_info(column: ReflectedColumn) -> ColumnInfo:
+    """Kind, length in characters and nullability."""
+    kind = _base(column["type"])
+    return ColumnInfo(
+        kind=kind_of(kind),
+        max_length=_length(kind),
+        nullable=column["nullable"],
+        zoned=isinstance(kind, mysql.TIMESTAMP) or bool(getattr(kind, "timezone", False)),
+    )
+
+
+def key_column(connection: Connection, table: str, schema: str | None, column: ReflectedColumn) -> KeyColumn:
+    """One column of a key. Raises ConfigError for a type no key can be of."""
+    name = column["name"]
+    kind = _key_kind(_base(column["type"]))
+    if kind is None:
+        raise ConfigError(
+            f"column {name!r} of table {table!r} is {_shown(column['type'])}; a key must be whole numbers, decimals, "
+            "text, bytes, dates or GUIDs, since other types do not compare exactly",
+            next_command="name another unique column in key = [...]",
+        )
+    equality = equality_of(connection, table, schema, name) if kind == "text" else "exact"
+    return KeyColumn(name=name, kind=kind, equality=equality)
+
+
+def key_columns(connection: Connection, table: str, schema: str | None, names: Sequence[str]) -> list[KeyColumn]:
+    """The columns of a key, in key order. Raises ConfigError for a type no key can be of."""
+    columns = reflected_columns(connection, table, schema)
+    return [key_column(connection, table, schema, columns[name]) for name in names]
+
+
+def kind_of(kind: TypeEngine[Any]) -> ColumnKind:
+    """What a column of this type holds."""
+    for classes, name in _KINDS:
+        if isinstance(kind, classes):
+            return name
+    return "any"
+
+
+def _key_kind(kind: TypeEngine[Any]) -> KeyKind | None:
+    if isinstance(kind, types.Float):
+        return None
+    if isinstance(kind, types.Numeric):
+        return "decimal"
+    return _KEY_KINDS.get(kind_of(kind))
+
+
+def _base(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    return _base(kind.data_type) if isinstance(kind, DOMAIN) else kind
+
+
+def _length(kind: TypeEngine[Any]) -> int | None:
+    length = getattr(kind, "length", None)
+    return length if isinstance(kind, types.String) and isinstance(length, int) else None
+
+
+def _shown(kind: TypeEngine[Any]) -> str:
+    return type(kind).__name__.lower().replace("_", " ")

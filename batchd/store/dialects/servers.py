@@ -1,0 +1,40 @@
+"""What databases have in common: a place in the network, drivers that refuse values by themselves."""
+
+import socket
+from typing import Any
+
+from sqlalchemy import URL, Engine, ExceptionContext, event
+from sqlalchemy.exc import DataError
+
+# What a driver raises before the database sees the value: numbers beyond 64 bits, halves of characters.
+DRIVER_REFUSALS = (OverflowError, UnicodeEncodeError)
+# Names under which every machine calls itself.
+_HERE = frozenset({"", "localhost", "127.0.0.1", "::1", ".", "(local)"})
+
+# Seconds that a connection may take, and that a statement waits for somebody else's lock.
+CONNECT_SECONDS = 15
+LOCK_SECONDS = 10
+
+
+def place_of(kind: str, url: URL, port: int) -> str:
+    """Server and database that a URL leads to. A server on this machine is named by the machine.
+
+    The URL's own words, and not the server's: those change when a cluster's other half takes over.
+    """
+    host = url.host or str(url.query.get("host", ""))
+    named = socket.gethostname() if host.lower() in _HERE or host.startswith("/") else host.lower()
+    return f"{kind}://{named}:{url.port or url.query.get('port', port)}/{url.database or ''}"
+
+
+def listen_for_refusals(engine: Engine) -> None:
+    """Makes database errors of what the driver itself refuses, so that a row's values are told from a failure."""
+    event.listen(engine, "handle_error", _refused_by_driver)
+
+
+def _refused_by_driver(context: ExceptionContext) -> Exception | None:
+    # These are no database errors to the driver, so SQLAlchemy would let them pass as they are.
+    error = context.original_exception
+    if isinstance(error, DRIVER_REFUSALS):
+        parameters: Any = context.parameters
+        return DataError(context.statement, parameters, error, hide_parameters=True)
+    return None
