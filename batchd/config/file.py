@@ -7,7 +7,7 @@ from batchd.config.locator import KeyPath
 from batchd.config.secret_refs import SecretRef
 from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, PriceConfig
 from batchd.config.tasks import TaskConfig
-from batchd.config.values import Table, written
+from batchd.config.values import Label, Table, written
 from batchd.config.vendors import VENDOR_KINDS, VendorConfig
 from batchd.core.fields import FieldSpec
 from batchd.core.schema import ColumnTarget, VectorTarget
@@ -17,11 +17,11 @@ class ConfigFile(Table):
     """Everything a config file may say."""
 
     database: DatabaseConfig = Field(description="Where the tasks' tables and batchd's own tables are.")
-    vendors: dict[str, VendorConfig] = Field(default={}, description="Who runs the batches, by name.")
+    vendors: dict[Label, VendorConfig] = Field(default={}, description="Who runs the batches, by name.")
     daemon: DaemonConfig = written({}, "Pace and working folder.")
     prices: dict[str, PriceConfig] = Field(default={}, description="Prices that differ from the list, by model.")
     log: LogConfig = written({}, "What is logged, and how.")
-    tasks: dict[str, TaskConfig] = Field(default={}, description="The jobs, by name.")
+    tasks: dict[Label, TaskConfig] = Field(default={}, description="The jobs, by name.")
 
 
 _MODELS: dict[tuple[str, ...], type[BaseModel]] = {

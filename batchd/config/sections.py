@@ -41,7 +41,10 @@ class DatabaseConfig(Table):
         description='SQLAlchemy URL without a password, such as "sqlite:///batchd.db", or a reference to one.'
     )
     password: SecretRef | None = Field(default=None, description="Where the database password is kept.")
-    ledger_schema: Name | None = Field(default=None, description="Schema of batchd's own tables.")
+    ledger_schema: Name | None = Field(
+        default=None,
+        description="Schema of batchd's own tables; else `batchd` on SQL Server and PostgreSQL, the URL's database on MariaDB.",
+    )
 
 
 class DaemonConfig(Table):

@@ -136,6 +136,8 @@ def _limit(kind: str, context: Mapping[str, Any]) -> str:
             return f"must be at least {context['ge']}"
         case "string_too_short" | "too_short":
             return "may not be empty"
+        case "string_too_long":
+            return f"may have {context['max_length']} characters at most"
         case _:
             return ""
 

@@ -39,6 +39,8 @@ def _plain_http_url(url: str) -> str:
 FilePath = Annotated[Path, BeforeValidator(_as_path), AfterValidator(_absolute)]
 HttpUrl = Annotated[str, AfterValidator(_plain_http_url)]
 Name = Annotated[str, Field(min_length=1)]
+# What stands in brackets as [tasks.NAME]: the ledger keeps it, and what findings are about is made of it.
+Label = Annotated[str, Field(min_length=1, max_length=100)]
 Count = Annotated[int, Strict(), Field(ge=1)]
 CountOrZero = Annotated[int, Strict(), Field(ge=0)]
 Switch = Annotated[bool, Strict()]

@@ -13,6 +13,7 @@ from batchd.vendors.connection import Connection
 from batchd.vendors.openai import OpenAIVendor
 from tests.conformance.azure_vendor import azure_adapter, azure_connection  # noqa: F401 - fixtures, found by name
 from tests.conformance.ledger_steps import ONE, THREE, TWO
+from tests.conformance.mssql_lane import Lane
 from tests.conformance.sandbox_calls import Sandbox
 from tests.conformance.stores import ITEM, Desk, StoreUnderTest
 from tests.conformance.stores_mariadb import MariadbServer, MariadbUnderTest
@@ -73,6 +74,15 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreUnderTes
     }
     with contextlib.closing(kinds[request.param]()) as under_test:
         under_test.prepare()
+        yield under_test
+
+
+@pytest.fixture(params=["odbc18", "freetds"])
+def lane(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lane]:
+    """SQL Server by each driver in turn, with an empty ledger, for tasks of a whole config."""
+    server: MssqlServer = request.getfixturevalue(f"_mssql_{request.param}")
+    server.empty()
+    with contextlib.closing(Lane(server, tmp_path)) as under_test:
         yield under_test
 
 

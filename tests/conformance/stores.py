@@ -118,9 +118,8 @@ def column_type(db: StoreUnderTest, column: ColumnSpec) -> str:
     return db.equalities[column.equality]
 
 
-def key_of(db: StoreUnderTest, names: Sequence[str], table: str = "item") -> tuple[KeyColumn, ...]:
+def key_of(database: Database, names: Sequence[str], table: str = "item") -> tuple[KeyColumn, ...]:
     """The key's columns as batchd finds them in the table."""
-    database = db.open_as_owner()
     with database.dialect.reading(database.engine.connect()) as connection:
         return tuple(SourceTable(connection, database.dialect, table, None).key_columns(names))
 
@@ -213,10 +212,11 @@ class Desk:
 
     def __init__(self, db: StoreUnderTest, definition: TaskDefinition | None = None, actor: str = "tester") -> None:
         self.db = db
-        self.definition = definition or a_definition()
         self.dead: set[str] = set()
-        db.grant(self.definition)
+        given = definition or a_definition()
+        db.grant(given)
         self.database = db.open()
+        self.definition = given.model_copy(update={"key": key_of(self.database, given.key_columns, given.table)})
         self.store: SqlStore = self.database.store(actor=actor, is_dead=lambda owner: owner in self.dead)
         self.task_id, self.version_id = self.store.transact(self._enrolled)
 

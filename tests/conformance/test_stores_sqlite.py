@@ -60,4 +60,4 @@ def test_an_indexs_own_collation_is_not_the_columns(db: StoreUnderTest) -> None:
     db.execute("CREATE UNIQUE INDEX one ON item (a COLLATE BINARY)")
     db.execute('CREATE UNIQUE INDEX two ON item ("b""" COLLATE NOCASE)')
 
-    assert [one.equality for one in key_of(db, ["a", 'b"'])] == ["nocase", "exact"]
+    assert [one.equality for one in key_of(db.open(), ["a", 'b"'])] == ["nocase", "exact"]

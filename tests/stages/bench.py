@@ -18,10 +18,10 @@ from batchd.core.tasks import KeyColumn, Marker, TaskDefinition
 from batchd.core.verdicts import Usage
 from batchd.operations import pause
 from batchd.pipeline import BATCH_LANE, CHECKING, StageMaker, run_pass
-from batchd.ports import EVERYTHING, Account, ConfiguredTask, Counts, Orders, Scope, Workplace
+from batchd.ports import EVERYTHING, Account, ConfiguredTask, Counts, Ledger, Orders, Scope, Workplace
 from batchd.spool import FolderSpool
 from batchd.store.migrate import upgrade
-from batchd.store.opening import open_database
+from batchd.store.opening import Database, open_database
 from tests.fakes.answers import answered
 from tests.fakes.vendor import FakeVendor
 
@@ -85,16 +85,21 @@ class Bench:
 
     def __init__(self, folder: Path, task: TaskDefinition | None = None, table: str = TABLE) -> None:
         self.folder = folder
-        self.path = folder / "bench.db"
-        self.execute(table)
-        database = open_database(f"sqlite:///{self.path}", create=True)
-        upgrade(database.engine, database.dialect, database.url)
-        self.database = database
+        self.database = self.opened(task or person_task(), table)
         self.vendor = FakeVendor(answered(GOOD_ANSWER))
         self.vendor.now = lambda: int(time.time())
         self.spool = FolderSpool(folder / "spool")
         self._uids = (f"{number:032x}" for number in itertools.count(1))
         self.place = self.workplace("tester", ConfiguredTask(task or person_task()))
+
+    def opened(self, task: TaskDefinition, table: str) -> Database:
+        """The database with the task's table and an empty ledger."""
+        del task
+        self.path = self.folder / "bench.db"
+        self.execute(table)
+        database = open_database(f"sqlite:///{self.path}", create=True)
+        upgrade(database.engine, database.dialect, database.url)
+        return database
 
     def workplace(self, owner: str, *tasks: ConfiguredTask) -> Workplace:
         """Another process at work on the same database."""
@@ -146,11 +151,12 @@ class Bench:
         raise AssertionError(msg)
 
     def _is_waiting(self) -> bool:
-        near = (
-            "SELECT 1 FROM batchd_gate WHERE state = 'retry' AND julianday(not_before) < julianday('now') + 1.0 / 86400"
-        )
-        on_the_way = self.place.store.read(lambda ledger: ledger.batches.next_due(EVERYTHING))
-        return on_the_way is not None or bool(self.execute(near))
+        def waits(ledger: Ledger) -> bool:
+            retries = [ledger.gates.next_retry(task.id) for task in ledger.tasks.all()]
+            near = any(wait is not None and wait < 1.0 for wait in retries)
+            return near or ledger.batches.next_due(EVERYTHING) is not None
+
+        return self.place.store.read(waits)
 
     def check_until(self, *states: str, stages: tuple[StageMaker, ...] = CHECKING, passes: int = 200) -> None:
         """Passes of these stages until the batches have these states, in order."""

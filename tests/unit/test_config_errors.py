@@ -135,6 +135,14 @@ def test_a_wrong_field_is_refused_in_plain_words(field: str, expected: str, tmp_
     assert problems(tmp_path, text) == [f"18: tasks.resumes.fields.other.{expected}"]
 
 
+def test_a_name_is_no_longer_than_the_ledger_keeps(tmp_path: Path) -> None:
+    """What findings are about is made of it, and every database has a limit for that."""
+    name = "x" * 101
+    (found,) = problems(tmp_path, f'[database]\nurl = "sqlite:///x.db"\n[vendors.{name}]\nkind = "sandbox"\n')
+
+    assert found.startswith(f"3: vendors.{name}: may have 100 characters at most")
+
+
 def test_a_field_that_contradicts_itself_keeps_its_own_sentence(tmp_path: Path) -> None:
     """The rules of a field are its own; the config adds file and line."""
     found = problems(tmp_path, HEAD + TASK + 'other = { type = "array" }\n')
