@@ -96,6 +96,8 @@ class Daemon:
         self._claim_after = 0.0
         self._is_short_of_room = False
         self._standstill = 0
+        # What was told of each kind of pass that fails, until one comes to its end.
+        self._told: dict[tuple[str, ...], str] = {}
 
     def run(self) -> Counts:
         """Blocks until the end; returns what was done in all. Raises what no pass can get over."""
@@ -149,19 +151,25 @@ class Daemon:
         """What a pass can't get over now may pass by itself, and is returned; what isn't ours to judge ends the run."""
         if self._stop.asked():
             return None
+        kind = (work.__name__, *arguments)
         try:
             work(*arguments)
+            self._told.pop(kind, None)
         except BatchdError as error:
             self._total.cause(error.exit_code)
-            # The message is our own; a traceback could quote row content.
-            log.error(  # noqa: TRY400
-                events.DAEMON_ROUND_FAILED, reason=error.message, next_command=error.next_command
-            )
+            self._tell(kind, error)
             return error
         except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
             self._failure = error
             self._stop.ask()
         return None
+
+    def _tell(self, kind: tuple[str, ...], error: BatchdError) -> None:
+        """Once: what lasts for hours is not told with every pass."""
+        if error.message not in self._told.values():
+            # The message is our own; a traceback could quote row content.
+            log.error(events.DAEMON_ROUND_FAILED, reason=error.message, next_command=error.next_command)
+        self._told[kind] = error.message
 
     def _claim_pass(self, task: str) -> None:
         # Also where the pass does not come to its end.

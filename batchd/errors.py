@@ -68,6 +68,10 @@ class DataRefusedError(DatabaseError):
     """The database refused the values of a row and would refuse them again (too long, a constraint)."""
 
 
+class KeyTakenError(DataRefusedError):
+    """A unique key of a row that was to be added is taken: by another column's value, or by the very row, by now."""
+
+
 class VendorError(BatchdError):
     """A call to the vendor did not succeed.
 

@@ -20,8 +20,8 @@ def moved_from(
     """
     if record is not None and record.fingerprint != definition.fingerprint and ledger.tasks.has_open_work(record.id):
         return (
-            "its table or key changed while rows are in work; put them back in the config until batchd status shows "
-            "no row of it in flight, waiting, failed or held"
+            "its table, its key or the table it writes to changed while rows are in work; put them back in the config "
+            "until batchd status shows no row of it in flight, waiting, failed or held"
         )
     known = {*configured, definition.name, *([record.name] if record is not None else [])}
     for other in ledger.tasks.all():
@@ -38,6 +38,6 @@ def moved_from(
 def _same_job(ledger: Ledger, other: TaskRecord, definition: TaskDefinition) -> bool:
     """Under another key too: it is the same rows that would be written."""
     former = ledger.tasks.last_definition(other.id)
-    if former is None or former.full_table.lower() != definition.full_table.lower():
+    if former is None or former.written_table.lower() != definition.written_table.lower():
         return False
     return bool(set(former.outputs) & set(definition.outputs))

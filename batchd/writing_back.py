@@ -9,7 +9,7 @@ from batchd.core.model import Batch, Kept, OpenRequest, RowNow
 from batchd.core.outcomes import RULES, Outcome
 from batchd.core.tasks import TaskDefinition
 from batchd.core.verdicts import Verdict
-from batchd.errors import DataRefusedError
+from batchd.errors import DataRefusedError, KeyTakenError
 from batchd.ports import Ledger, Rows
 
 
@@ -62,8 +62,8 @@ def write_rows(
     rows.write([(one.request.key, values_to_write(task, one.verdict, batch.uid)) for one in applied])
     images = [Kept(one.request.seq, "before", before_image(one.row.before)) for one in applied if one.row is not None]
     ledger.contents.keep(batch.id, images)
-    pending = rows.pending_among([one.request.key for one in applied])
-    if pending and task.pending is not None:
+    pending = rows.pending_after([one.request.key for one in applied])
+    if pending and task.ends_pending:
         ledger.findings.open("pending-not-cleared", f"task {batch.task}")
     return pending
 
@@ -81,7 +81,19 @@ def by_halves(chunk: Sequence[Judged], write: Callable[[Sequence[Judged]], None]
             by_halves(chunk[:half], write)
             by_halves(chunk[half:], write)
         elif chunk[0].is_answer:
-            write([chunk[0].poisoned(error.message)])
+            _write_alone(chunk[0], write, error)
         else:
             # No value of this row was to be written: it is not to blame.
             raise
+
+
+def _write_alone(one: Judged, write: Callable[[Sequence[Judged]], None], error: DataRefusedError) -> None:
+    if isinstance(error, KeyTakenError):
+        # Whoever has added the row by now is seen at a second look; what is refused then too is the row's own.
+        try:
+            write([one])
+        except DataRefusedError as again:
+            error = again
+        else:
+            return
+    write([one.poisoned(error.message)])

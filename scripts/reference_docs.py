@@ -18,6 +18,7 @@ from batchd.config.secret_refs import SecretRef
 from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, PriceConfig
 from batchd.config.tasks import TaskConfig
 from batchd.config.vendors import AzureVendorConfig, OpenAIVendorConfig, SandboxVendorConfig
+from batchd.config.write import WriteConfig
 from batchd.core.fields import FieldSpec
 from batchd.core.findings import KINDS, REPORTS
 from batchd.core.outcomes import RULES, GateState
@@ -186,6 +187,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "config.md#field": _keys(FieldSpec),
     "config.md#column": _keys(ColumnTarget),
     "config.md#vector": _keys(VectorTarget),
+    "config.md#write": _keys(WriteConfig),
     "outcomes.md#outcomes": _outcomes,
     "outcomes.md#gates": _gates,
     "findings.md#findings": _findings,

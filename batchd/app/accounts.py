@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection
 from batchd.config import Config
 from batchd.config.entra import EntraConfig
 from batchd.config.vendors import AzureVendorConfig, OpenAIVendorConfig, SandboxVendorConfig, VendorConfig
+from batchd.entra import AZURE_SCOPE, EntraIdentity
 from batchd.errors import ConfigError
 from batchd.ports import Account
 from batchd.sandbox_process import Flavour, SandboxHandle, SandboxStartError, Upstream, start_or_join
 from batchd.vendors.catalog import account_fingerprint, connect
 from batchd.vendors.connection import OPENAI_URL, AzureConnection, Connection
-from batchd.vendors.entra import EntraIdentity, token_provider
+from batchd.vendors.entra import token_provider
 
 SANDBOX_KEY = "sandbox-key"
 
@@ -89,18 +90,28 @@ def _azure_key(config: Config, name: str, vendor: AzureVendorConfig) -> str | Ca
 
 def _entra_tokens(config: Config, name: str, entra: EntraConfig) -> Callable[[], str]:
     path = ("vendors", name, "entra")
+    try:
+        return token_provider(entra_identity(config, entra, AZURE_SCOPE, *path))
+    except ConfigError as error:
+        if error.where:
+            raise
+        raise config.error(error.message, *path, next_command=error.next_command) from None
+
+
+def entra_identity(config: Config, entra: EntraConfig, scope: str, *path: str) -> EntraIdentity:
+    """Who asks Entra ID for tokens, the secret read; ``scope`` is what they are good for, if the config says nothing.
+
+    Raises:
+        ConfigError: the secret cannot be read.
+    """
     secret = entra.client_secret
-    identity = EntraIdentity(
+    return EntraIdentity(
         entra.credential,
         entra.client_id,
         entra.tenant_id,
         None if secret is None else config.secret(secret, *path, "client_secret"),
-        entra.scope,
+        entra.scope or scope,
     )
-    try:
-        return token_provider(identity)
-    except ConfigError as error:
-        raise config.error(error.message, *path, next_command=error.next_command) from None
 
 
 def _sandbox(vendor: SandboxVendorConfig, stack: contextlib.ExitStack) -> Connection:

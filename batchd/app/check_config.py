@@ -14,8 +14,9 @@ from batchd.core.rendering import UnrenderableError, compile_prompt
 from batchd.core.tasks import TaskDefinition
 from batchd.core.verdicts import Usage
 from batchd.daemon import Schedule, trigger_of
-from batchd.errors import BatchdError, ConfigError
+from batchd.errors import BatchdError, ConfigError, DatabaseError
 from batchd.store import installation, migrate
+from batchd.store.missing_rights import missing_on_ledger
 from batchd.store.opening import Database
 from batchd.store.reading import ask
 from batchd.store.source import SourceTable
@@ -107,8 +108,16 @@ def _ledger(config: Config, database: Database) -> Iterator[Remark]:
         yield _problem("ledger", error)
     else:
         yield Remark("ok", "ledger", f"version {version}, as this batchd needs it")
+        yield from _ledger_rights(database)
         for name, sentence in moved_accounts(config, database):
             yield _moved(f"vendor {name}", sentence)
+
+
+def _ledger_rights(database: Database) -> Iterator[Remark]:
+    missing = ask(database, lambda connection: missing_on_ledger(connection, database.dialect))
+    if missing:
+        sentence = "the login lacks rights on batchd's own tables"
+        yield _problem("ledger", DatabaseError(sentence, next_command=f"have a DBA run: {' '.join(missing)}"))
 
 
 def _check_task(config: Config, database: Database, name: str, report: Report) -> None:
@@ -148,15 +157,15 @@ def _look_at_rows(config: Config, database: Database, definition: TaskDefinition
     """Renders one real row, and looks at keys; both read a few rows only."""
     subject = f"task {definition.name}"
 
-    def look(connection: Connection) -> tuple[Mapping[str, Any] | None, bool, int]:
+    def look(connection: Connection) -> tuple[Mapping[str, Any] | None, list[Remark], int]:
         source = SourceTable(connection, database.dialect, definition.table, definition.table_schema)
         sample, unusable = source.sample(definition), source.unusable_keys(definition)
-        return sample, source.check_unique(definition.key_columns), unusable
+        return sample, list(_uniqueness(connection, database, definition, source)), unusable
 
-    row, kept_unique, unusable = ask(database, look)
-    report.remarks.append(Remark("ok", subject, f"fits table {definition.full_table}"))
-    if not kept_unique:
-        report.remarks.append(_not_kept_unique(definition))
+    row, about_keys, unusable = ask(database, look)
+    tables = dict.fromkeys([definition.full_table, definition.written_table])
+    report.remarks.append(Remark("ok", subject, f"fits table {' and table '.join(tables)}"))
+    report.remarks += about_keys
     if unusable:
         sentence = f"{unusable} of the first rows have a key that is NULL or of the wrong type; they are passed over"
         report.remarks.append(Remark("warning", subject, sentence, "name another key, or mend these rows"))
@@ -168,14 +177,21 @@ def _look_at_rows(config: Config, database: Database, definition: TaskDefinition
     _render(config, definition, row, report)
 
 
-def _not_kept_unique(definition: TaskDefinition) -> Remark:
-    columns = ", ".join(definition.key_columns)
-    return Remark(
-        "warning",
-        f"task {definition.name}",
-        f"key {columns} is unique now, but no unique index keeps it so",
-        "CREATE UNIQUE INDEX … over the key columns",
-    )
+def _uniqueness(
+    connection: Connection, database: Database, definition: TaskDefinition, source: SourceTable
+) -> Iterator[Remark]:
+    """What keeps the key unique is not there."""
+    subject = f"task {definition.name}"
+    if not source.check_unique(definition.key_columns):
+        columns = ", ".join(definition.key_columns)
+        mend = "CREATE UNIQUE INDEX … over the key columns; of a view, on its table"
+        yield Remark("warning", subject, f"key {columns} is unique now, but no unique index keeps it so", mend)
+    if definition.target is not None:
+        written = SourceTable(connection, database.dialect, definition.target.table, definition.target.table_schema)
+        columns = ", ".join(column.name for column in definition.target.key)
+        if not written.check_unique([column.name for column in definition.target.key]):
+            sentence = f"key {columns} of {definition.written_table} is unique now, but no unique index keeps it so"
+            yield Remark("warning", subject, sentence, "CREATE UNIQUE INDEX … over these columns")
 
 
 def _render(config: Config, definition: TaskDefinition, row: Mapping[str, Any], report: Report) -> None:

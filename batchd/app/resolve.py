@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from batchd.app.elsewhere import target_checks, target_of
+from batchd.app.needs import needs_of
 from batchd.config import Config
 from batchd.config.tasks import TaskConfig
 from batchd.core import schema
@@ -11,7 +13,7 @@ from batchd.core.bodies import RequestBuilder
 from batchd.core.rendering import check_columns, template_columns
 from batchd.core.strict_schema import lint
 from batchd.core.tasks import AnswerSpec, TaskDefinition
-from batchd.errors import ConfigError
+from batchd.errors import ConfigError, DatabaseError
 from batchd.ports import ConfiguredTask
 from batchd.store.opening import Database
 from batchd.store.reading import ask
@@ -46,15 +48,17 @@ def resolve_task(config: Config, database: Database, name: str) -> ConfiguredTas
     )
 
 
-def task_problems(config: Config, database: Database, name: str) -> list[ConfigError]:
+def task_problems(config: Config, database: Database, name: str) -> list[ConfigError | DatabaseError]:
     """Everything about a task that does not fit its table, where :func:`resolve_task` stops at the first."""
 
-    def look(connection: Connection) -> list[ConfigError]:
+    def look(connection: Connection) -> list[ConfigError | DatabaseError]:
         try:
             source = _source(config, database, connection, name)
-        except ConfigError as error:
+            written = _written_to(config, database, connection, name, source)
+            _check_tables(config, name, source, written)
+        except (ConfigError, DatabaseError) as error:
             return [error]
-        found = (_error_of(check) for check in _checks(config, name, source))
+        found = (_error_of(check) for check in _checks(config, name, source, written))
         return [problem for problem in found if problem is not None]
 
     return ask(database, look)
@@ -62,15 +66,17 @@ def task_problems(config: Config, database: Database, name: str) -> list[ConfigE
 
 def _resolved(config: Config, database: Database, connection: Connection, name: str) -> TaskDefinition:
     source = _source(config, database, connection, name)
-    for check in _checks(config, name, source):
+    written = _written_to(config, database, connection, name, source)
+    _check_tables(config, name, source, written)
+    for check in _checks(config, name, source, written):
         check()
     answer = _at(
         config,
         name,
         (_answer_setting(config.tasks[name]),),
-        lambda: schema.with_columns(_answer(config, name), source.columns),
+        lambda: schema.with_columns(_answer(config, name), written.columns),
     )
-    return _definition(config, name, source, answer)
+    return _definition(config, name, source, written, answer)
 
 
 def _source(config: Config, database: Database, connection: Connection, name: str) -> SourceTable:
@@ -83,24 +89,53 @@ def _source(config: Config, database: Database, connection: Connection, name: st
     )
 
 
-def _error_of(check: Callable[[], object]) -> ConfigError | None:
+def _written_to(
+    config: Config, database: Database, connection: Connection, name: str, source: SourceTable
+) -> SourceTable:
+    """The table that answers go to; the task's own where it says no other."""
+    write = config.tasks[name].write
+    if write is None:
+        return source
+    return _at(
+        config,
+        name,
+        ("write", "table"),
+        lambda: SourceTable(connection, database.dialect, write.table, write.table_schema),
+    )
+
+
+def _check_tables(config: Config, name: str, source: SourceTable, written: SourceTable) -> None:
+    """What the tables themselves must allow. Without it, whatever else is asked would be refused for that reason."""
+    _at(config, name, ("table",), source.check_usable)
+    if written is not source:
+        _at(config, name, ("write", "table"), written.check_usable)
+    own, target = needs_of(config, name, tuple(source.columns), tuple(written.columns))
+    for table, needed in ((source, own), (written, target)):
+        if needed is not None:
+            table.check_rights({"SELECT": needed.read, needed.verb: needed.written})
+
+
+def _error_of(check: Callable[[], object]) -> ConfigError | DatabaseError | None:
     try:
         check()
-    except ConfigError as error:
+    except (ConfigError, DatabaseError) as error:
         return error
     return None
 
 
-def _checks(config: Config, name: str, source: SourceTable) -> Iterator[Callable[[], object]]:
+def _checks(config: Config, name: str, source: SourceTable, written: SourceTable) -> Iterator[Callable[[], object]]:
     """What is looked at, one thing after another; each raises ConfigError with its place."""
     task = config.tasks[name]
     yield partial(_at, config, name, ("key",), partial(_check_key, source, task.key))
     yield partial(_at, config, name, ("pending",), partial(source.check_pending, task.pending))
-    for path, column in [*_plain_columns(task), *task.answer_columns]:
+    for path, column in _plain_columns(task):
         yield partial(_at, config, name, path, partial(source.column_named, column))
     for path, column in _written(task):
-        if column in source.columns:
-            yield partial(_at, config, name, path, partial(source.check_writable, [column]))
+        yield partial(_at, config, name, path, partial(written.column_named, column))
+    for path, column in _written(task):
+        if column in written.columns and (task.write is None or task.write.mode == "update"):
+            yield partial(_at, config, name, path, partial(written.check_writable, [column]))
+    yield from (partial(_at, config, name, path, check) for path, check in target_checks(task, source, written))
     yield partial(_check_answer, config, name)
     used: list[str] = []
     yield lambda: used.extend(_inputs(config, name))
@@ -141,7 +176,6 @@ def _at(config: Config, task: str, path: Sequence[str], look: Callable[[], T]) -
 
 def _plain_columns(task: TaskConfig) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from ((("pending_columns",), column) for column in task.pending_columns)
-    yield from ((("on_success", column), column) for column in task.on_success)
     if task.guard_column is not None:
         yield ("guard_column",), task.guard_column
 
@@ -186,10 +220,12 @@ def _inputs(config: Config, name: str) -> tuple[str, ...]:
     )
 
 
-def _definition(config: Config, name: str, source: SourceTable, answer: AnswerSpec) -> TaskDefinition:
+def _definition(
+    config: Config, name: str, source: SourceTable, written: SourceTable, answer: AnswerSpec
+) -> TaskDefinition:
     task = config.tasks[name]
     markers = {
-        column: marker.model_copy(update={"zoned": source.columns[column].zoned})
+        column: marker.model_copy(update={"zoned": written.columns[column].zoned})
         for column, marker in task.on_success.items()
     }
     return TaskDefinition(
@@ -201,6 +237,7 @@ def _definition(config: Config, name: str, source: SourceTable, answer: AnswerSp
         pending=task.pending,
         pending_columns=task.pending_columns,
         guard_column=task.guard_column,
+        target=target_of(task, written),
         inputs=_inputs(config, name),
         endpoint=task.endpoint,
         model=task.model,

@@ -2,13 +2,16 @@
 
 import contextlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from batchd.app.accounts import connect_named, fingerprint_of
+from batchd.app.accounts import connect_named, entra_identity, fingerprint_of
 from batchd.app.owner import is_provably_dead, this_owner
 from batchd.app.resolve import resolve_tasks
 from batchd.config import Config, find_config, load_config
+from batchd.config.entra import EntraConfig
+from batchd.entra import SQL_SCOPE, tokens_for
+from batchd.errors import ConfigError
 from batchd.ports import Account, ConfiguredTask, Progress, Workplace
 from batchd.prices import BatchPrices, PriceOverride
 from batchd.spool.folder import FolderSpool
@@ -30,12 +33,24 @@ def read_config(option: Path | None, environ: Mapping[str, str], cwd: Path) -> C
 
 def database_of(config: Config, *, create: bool = False) -> Database:
     """Opens the config's database. Raises ConfigError, DatabaseError."""
+    entra = config.database.entra
     return open_database(
         config.database_url(),
         password=config.database_password(),
         ledger_schema=config.database.ledger_schema,
         create=create,
+        token=None if entra is None else _tokens(config, entra),
     )
+
+
+def _tokens(config: Config, entra: EntraConfig) -> Callable[[], str]:
+    """Gives tokens by which the database is logged in to."""
+    try:
+        return tokens_for(entra_identity(config, entra, SQL_SCOPE, "database", "entra"))
+    except ConfigError as error:
+        if error.where:
+            raise
+        raise config.error(error.message, "database", "entra", next_command=error.next_command) from None
 
 
 def store_of(database: Database) -> SqlStore:

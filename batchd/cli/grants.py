@@ -16,7 +16,7 @@ def grants(call: Call, task: str, *, role: str) -> int:
     config = call.config()
     place = place_of(config.database_url(), config.database.ledger_schema)
     rights = rights_of(config, task)
-    found = grants_for(place, rights.table, role)
+    found = grants_for(place, rights.table, role, rights.target)
     notes = rights.notes if place.file is None else (_file_rights(place.file),)
     if call.as_json:
         print_json(_document(task, place.database, role, found, notes))
@@ -44,7 +44,7 @@ def _say_script(task: str, role: str, found: Grants, notes: tuple[str, ...]) -> 
     say("-- batchd's own tables; the same for every task. roles_runtime.sql makes the role and grants these.")
     for statement in found.ledger:
         say(statement)
-    say("-- The task's table: SELECT on what is read or compared, UPDATE on what is written.")
+    say("-- The task's tables: SELECT on what is read or compared, UPDATE or INSERT on what is written.")
     for statement in found.table:
         say(statement)
     if found.temporary_tables:

@@ -39,12 +39,12 @@ def run(call: Call, options: RunOptions) -> int:
     with opened_ledger(call) as desk, opened_workplace(call, desk.config, stop) as (whole, progress):
         place = _paced(with_batch_size(whole, options.batch_size), interval)
         plan = _plan(desk.config, place, call, options)
-        before = _failures(desk, call)
+        before = _failures(desk, place, call)
         if call.is_watched:
             progress.whole(*_whole(ask(desk.database, lambda connection: task_facts(connection, call.task))))
         total = Daemon(place, plan, stop, _unbroken(_reporter(call, desk, progress))).run()
         tasks = ask(desk.database, lambda connection: task_facts(connection, call.task))
-        left = _failures(desk, call) - before
+        left = _failures(desk, place, call) - before
         stopped = bool(claiming_stops(desk, place.tasks.values())) or total["accounts_moved"] > 0
     causes = _causes(total, tasks, left=left, stopped=stopped)
     code = exit_codes.DONE if stop.signalled else exit_codes.exit_code(causes)
@@ -70,9 +70,17 @@ def _plan(config: Config, place: Workplace, call: Call, options: RunOptions) -> 
     return Plan(schedules, Scope(task=call.task), Bounds(options.until_idle, options.num_batches))
 
 
-def _failures(desk: Desk, call: Call) -> int:
+def _failures(desk: Desk, place: Workplace, call: Call) -> int:
     tasks = ask(desk.database, lambda connection: task_facts(connection, call.task))
-    return sum(task["rows"]["failed"] + task["rows"]["held"] + task["rows"]["done"] for task in tasks)
+    return sum(sum(task["rows"][state] for state in _waiting(place, task["task"])) for task in tasks)
+
+
+def _waiting(place: Workplace, task: str) -> tuple[str, ...]:
+    """States of rows that wait for a person."""
+    configured = place.tasks.get(task)
+    # Where writing can't end being pending, rows that are done are as they should be.
+    ends = configured is None or configured.definition.ends_pending
+    return ("failed", "held", "done") if ends else ("failed", "held")
 
 
 def _causes(total: Counts, tasks: list[dict[str, Any]], *, left: int, stopped: bool) -> set[int]:

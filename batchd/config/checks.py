@@ -9,7 +9,7 @@ from batchd.config.locator import KeyPath
 from batchd.config.problems import Problem, suggestion
 from batchd.config.task_checks import task_problems, written_columns
 from batchd.config.tasks import TaskConfig
-from batchd.config.vendor_checks import endpoint_problem, vendor_problems, vendor_warnings
+from batchd.config.vendor_checks import endpoint_problem, entra_problems, vendor_problems, vendor_warnings
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -18,6 +18,7 @@ def check(file: ConfigFile) -> list[Problem]:
     """Everything that is wrong with a config of the right shape."""
     return [
         *_bad_names(file),
+        *_logins(file),
         *_unclear_creates(file),
         *(problem for name, vendor in file.vendors.items() for problem in vendor_problems(name, vendor)),
         *_vendors_of_tasks(file),
@@ -41,6 +42,14 @@ def _bad_names(file: ConfigFile) -> Iterator[Problem]:
         for name in names:
             if not _NAME.fullmatch(name):
                 yield Problem((section, name), "a name is 1 to 64 letters A-Z a-z, digits, - or _")
+
+
+def _logins(file: ConfigFile) -> Iterator[Problem]:
+    """What the database's login says twice, or says half."""
+    if file.database.entra is not None:
+        yield from entra_problems(("database", "entra"), file.database.entra)
+        if file.database.password is not None:
+            yield Problem(("database", "entra"), "password is there too; keep one of them")
 
 
 def _unclear_creates(file: ConfigFile) -> Iterator[Problem]:
@@ -90,30 +99,38 @@ def _renamed_tasks(file: ConfigFile) -> Iterator[Problem]:
 def _columns_written_twice(file: ConfigFile) -> Iterator[Problem]:
     for (one, first), (other, second) in combinations(file.tasks.items(), 2):
         if _may_be_same_table(first, second):
-            taken = {column.casefold() for _, column in written_columns(first)}
-            for keys, column in written_columns(second):
+            taken = {column.casefold() for _, column in _all_written(first)}
+            for keys, column in _all_written(second):
                 if column.casefold() in taken:
                     yield Problem(("tasks", other, *keys), _meeting(one, column, first, second))
 
 
+def _all_written(task: TaskConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Each column the task writes; where it adds rows, those of their key too."""
+    yield from written_columns(task)
+    if task.write is not None and task.write.mode == "insert":
+        yield from ((("write", "key" if task.write.key else "table"), column) for column in task.written_key)
+
+
 def _may_be_same_table(first: TaskConfig, second: TaskConfig) -> bool:
     """Without a schema the database picks one, so a table without may be any of its name."""
-    if first.table.casefold() != second.table.casefold():
+    places = first.written_table, second.written_table
+    if len({table.casefold() for _, table in places}) > 1:
         return False
-    schemas = {task.table_schema.casefold() for task in (first, second) if task.table_schema is not None}
-    return len(schemas) < 2  # noqa: PLR2004 - two different ones
+    return len({schema.casefold() for schema, _ in places if schema is not None}) < 2  # noqa: PLR2004 - two schemas
 
 
 def _meeting(one: str, column: str, first: TaskConfig, second: TaskConfig) -> str:
-    sentence = f"task {one} writes column {column} of table {second.table} too; only one task may"
-    if first.table_schema == second.table_schema:
+    (first_schema, _), (second_schema, table) = first.written_table, second.written_table
+    sentence = f"task {one} writes column {column} of table {table} too; only one task may"
+    if first_schema == second_schema:
         return sentence
     return f"{sentence}. If these are two tables, give both tasks their schema"
 
 
 def _rows_that_stay_pending(file: ConfigFile) -> Iterator[Problem]:
     for name, task in file.tasks.items():
-        if task.pending is not None and not _clears_pending(task):
+        if task.pending is not None and _reads_what_is_written(task) and not _clears_pending(task):
             yield Problem(
                 ("tasks", name, "pending"),
                 "the task writes no column that this condition names, so its rows stay pending: they are "
@@ -122,10 +139,15 @@ def _rows_that_stay_pending(file: ConfigFile) -> Iterator[Problem]:
             )
 
 
+def _reads_what_is_written(task: TaskConfig) -> bool:
+    """A condition over the source alone can't be ended by what is written elsewhere, and need not be."""
+    return task.write is None or _has_word((task.pending or "").casefold(), task.write.table.casefold())
+
+
 def _clears_pending(task: TaskConfig) -> bool:
     read = {column.casefold() for column in task.pending_columns}
     condition = (task.pending or "").casefold()
-    written = [column.casefold() for _, column in written_columns(task)]
+    written = [column.casefold() for _, column in _all_written(task)]
     return any(column in read or _has_word(condition, column) for column in written)
 
 

@@ -23,8 +23,8 @@ class EntraConfig(Table):
     client_secret: SecretRef | None = Field(
         default=None, description="Where the secret of the service principal is kept."
     )
-    scope: HttpUrl = Field(
-        default="https://cognitiveservices.azure.com/.default", description="What the token is to be good for."
+    scope: HttpUrl | None = Field(
+        default=None, description="What the token is to be good for, where that is not Azure OpenAI, or Azure SQL."
     )
 
 

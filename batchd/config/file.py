@@ -9,6 +9,7 @@ from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, Pric
 from batchd.config.tasks import TaskConfig
 from batchd.config.values import Label, Table, written
 from batchd.config.vendors import VENDOR_KINDS, VendorConfig
+from batchd.config.write import WriteConfig
 from batchd.core.fields import FieldSpec
 from batchd.core.schema import ColumnTarget, VectorTarget
 
@@ -29,6 +30,8 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("database",): DatabaseConfig,
     ("database", "url"): SecretRef,
     ("database", "password"): SecretRef,
+    ("database", "entra"): EntraConfig,
+    ("database", "entra", "client_secret"): SecretRef,
     ("vendors", "*", "api_key"): SecretRef,
     ("vendors", "*", "entra"): EntraConfig,
     ("vendors", "*", "entra", "client_secret"): SecretRef,
@@ -40,6 +43,7 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("tasks", "*", "columns", "*"): ColumnTarget,
     ("tasks", "*", "text_column"): ColumnTarget,
     ("tasks", "*", "vector_column"): VectorTarget,
+    ("tasks", "*", "write"): WriteConfig,
 }
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
 
 from batchd.config.durations import Duration, DurationOrZero
+from batchd.config.entra import Entra
 from batchd.config.secret_refs import SecretRef
 from batchd.config.urls import absolute_sqlite_url, has_password
 from batchd.config.values import CountOrZero, FilePath, Name, Table, written
@@ -41,6 +42,9 @@ class DatabaseConfig(Table):
         description='SQLAlchemy URL without a password, such as "sqlite:///batchd.db", or a reference to one.'
     )
     password: SecretRef | None = Field(default=None, description="Where the database password is kept.")
+    entra: Entra | None = Field(
+        default=None, description="SQL Server only: Entra ID in place of user and password; a credential, or a table."
+    )
     ledger_schema: Name | None = Field(
         default=None,
         description="Schema of batchd's own tables; else `batchd` on SQL Server and PostgreSQL, the URL's database on MariaDB.",

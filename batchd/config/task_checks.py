@@ -29,6 +29,7 @@ def _all_checks(task: TaskConfig) -> Iterator[Problem]:
     yield from _sizes(task)
     yield from _answer(task)
     yield from _written(task)
+    yield from _elsewhere(task)
 
 
 def _prompt(task: TaskConfig) -> Iterator[Problem]:
@@ -84,7 +85,18 @@ def _written(task: TaskConfig) -> Iterator[Problem]:
         if folded in first:
             yield Problem(keys, f"column {column} is written twice by this task")
         first[folded] = keys
-        if folded in {key.casefold() for key in task.key}:
+        if folded in {key.casefold() for key in task.written_key}:
             yield Problem(keys, f"column {column} is part of the key, which may not change")
-        if task.guard_column is not None and folded == task.guard_column.casefold():
+        if task.write is None and task.guard_column is not None and folded == task.guard_column.casefold():
             yield Problem(keys, f"column {column} is the guard_column, which the database changes by itself")
+
+
+def _elsewhere(task: TaskConfig) -> Iterator[Problem]:
+    if task.write is None:
+        return
+    if task.written_table == (task.table_schema, task.table):
+        yield Problem(("write", "table"), "is the task's own table; leave [write] out")
+    if task.write.key is not None and len(task.write.key) != len(task.key):
+        yield Problem(("write", "key"), f"names {len(task.write.key)} columns, but the task's key has {len(task.key)}")
+    if task.guard_column is not None:
+        yield Problem(("guard_column",), "saves nothing where answers go to another table; leave it out")

@@ -3,10 +3,11 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from batchd.config.durations import Duration, DurationOrZero
 from batchd.config.values import Count, CountOrZero, FilePath, Name, Table, written
+from batchd.config.write import Columns, WriteConfig
 from batchd.core.fields import FieldSpec
 from batchd.core.schema import ColumnTarget, VectorTarget
 from batchd.core.tasks import Endpoint, Marker
@@ -38,13 +39,6 @@ def _marker(value: object) -> Marker:
     )
 
 
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len({name.casefold() for name in names}) < len(names):
-        raise ValueError("names a column twice")
-    return names
-
-
-Columns = Annotated[tuple[Name, ...], AfterValidator(_distinct)]
 WrittenColumn = Annotated[
     ColumnTarget,
     BeforeValidator(_spell_out_column, json_schema_input_type=str | ColumnTarget),
@@ -135,6 +129,20 @@ class TaskConfig(Table):
     vector_column: VectorColumn | None = Field(
         default=None, description="Column that takes the vector of an embedding, as a JSON array."
     )
+    write: WriteConfig | None = Field(
+        default=None, description="Another table that the answers go to; without it, the task's own."
+    )
+
+    @property
+    def written_table(self) -> tuple[str | None, str]:
+        """Schema and name of the table that the answers go to."""
+        place = self.write or self
+        return place.table_schema, place.table
+
+    @property
+    def written_key(self) -> tuple[str, ...]:
+        """Columns that hold the key in that table."""
+        return (self.write.key if self.write else None) or self.key
 
     @property
     def answer_columns(self) -> tuple[tuple[tuple[str, ...], str], ...]:

@@ -59,10 +59,11 @@ def _azure(place: KeyPath, vendor: AzureVendorConfig) -> Iterator[Problem]:
     if vendor.api_key is not None and vendor.entra is not None:
         yield Problem((*place, "entra"), "api_key is there too; keep one of them")
     if vendor.entra is not None:
-        yield from _entra((*place, "entra"), vendor.entra)
+        yield from entra_problems((*place, "entra"), vendor.entra)
 
 
-def _entra(place: KeyPath, entra: EntraConfig) -> Iterator[Problem]:
+def entra_problems(place: KeyPath, entra: EntraConfig) -> Iterator[Problem]:
+    """What a credential needs and is not given, or is given and has no use for."""
     needed = _NEEDED.get(entra.credential, ())
     for key in ("tenant_id", "client_id", "client_secret"):
         given = getattr(entra, key) is not None

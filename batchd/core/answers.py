@@ -235,13 +235,24 @@ def _date(value: Any, write: WriteBack) -> str:
 
 def _time(value: Any, write: WriteBack) -> str:
     if isinstance(value, str):
-        for parse in (dt.datetime.fromisoformat, dt.time.fromisoformat):
+        for parse in (_moment, dt.time.fromisoformat):
             try:
-                parse(value)
+                parsed = parse(value)
             except ValueError:
                 continue
-            return value
+            return value if write.zoned or parsed.tzinfo is None else _in_utc(parsed)
     raise _wrong_type(value, write, "times in ISO form")
+
+
+def _moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
+
+
+def _in_utc(moment: dt.datetime | dt.time) -> str:
+    # A column without time zones would drop the offset, or refuse the whole text.
+    if isinstance(moment, dt.time):
+        return moment.replace(tzinfo=None).isoformat()
+    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat()
 
 
 def _guid(value: Any, write: WriteBack) -> str:

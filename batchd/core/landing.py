@@ -46,13 +46,17 @@ def values_to_write(definition: TaskDefinition, verdict: Verdict, batch_uid: str
     return {**verdict.values, **markers}
 
 
-def before_image(before: Mapping[str, Any]) -> str:
-    """The columns batchd is about to write, as they were, in JSON: enough to put them back."""
+def before_image(before: Mapping[str, Any] | None) -> str:
+    """The columns batchd is about to write, as they were, in JSON: enough to put them back.
+
+    ``null`` says that there was no row: what was added can be taken away.
+    """
+    image = None if before is None else dict(before)
     try:
-        return orjson.dumps(dict(before), default=_plain).decode()
+        return orjson.dumps(image, default=_plain).decode()
     except TypeError:
         # Half characters, and numbers beyond 64 bits: escaped, they can still be put back.
-        return json.dumps(dict(before), default=_plain)
+        return json.dumps(image, default=_plain)
 
 
 def _plain(value: object) -> object:

@@ -210,13 +210,13 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class RowNow:
-    """A row as it is under the lock, before batchd writes it."""
+    """A row as it is under the lock, before batchd writes it; ``before`` is None where it is yet to be added."""
 
     key: RowKey
     pending: bool
     guard: str | None
     guard_value: str | None
-    before: Mapping[str, Any]
+    before: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,6 +248,7 @@ def _resolved(write: WriteBack, columns: Mapping[str, ColumnInfo]) -> WriteBack:
         "max_length": info.max_length,
         "nullable": info.nullable,
         "encoding": info.encoding,
+        "zoned": info.zoned,
         "dimensions": _dimensions(write, info),
     }
     return write.model_copy(update=told)

@@ -5,6 +5,7 @@ collected and applied with that one, also when the config has moved on.
 """
 
 import hashlib
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,9 +15,7 @@ from batchd.core.outcomes import Limits
 Endpoint = Literal["/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/moderations"]
 KeyKind = Literal["integer", "text", "guid", "binary", "decimal", "date"]
 # What a column's own collation takes for equal; several folds are applied in the order they are named in.
-KeyEquality = Literal[
-    "exact", "nocase", "rtrim", "case", "case+rtrim", "accent", "accent+rtrim", "accent+case", "accent+case+rtrim"
-]
+KeyEquality = Literal["exact", "nocase", "rtrim", "nocase+rtrim"]
 ColumnKind = Literal["text", "integer", "number", "boolean", "date", "time", "json", "vector", "binary", "guid", "any"]
 
 
@@ -60,6 +59,7 @@ class WriteBack(_Frozen):
         encoding: Python's name of the encoding whose bytes, or halves of UTF-16, the column counts; empty: characters.
         kind: what the column holds, as reflected.
         nullable: the column takes NULL.
+        zoned: the column takes a time with its offset from UTC; another is given UTC.
         dimensions: how many numbers a vector must have, None where any number will do.
     """
 
@@ -71,6 +71,7 @@ class WriteBack(_Frozen):
     encoding: str = ""
     kind: ColumnKind = "any"
     nullable: bool = True
+    zoned: bool = False
     dimensions: int | None = None
 
 
@@ -85,6 +86,20 @@ class AnswerSpec(_Frozen):
     columns: tuple[WriteBack, ...]
 
 
+class Target(_Frozen):
+    """Another table of the same database that answers are written to.
+
+    Attributes:
+        key: its columns that hold the values of the task's key, in the same order.
+        mode: fill rows that are there, or add rows.
+    """
+
+    table: str
+    table_schema: str | None = None
+    key: tuple[KeyColumn, ...]
+    mode: Literal["update", "insert"] = "update"
+
+
 class TaskDefinition(_Frozen):
     """One version of a task, complete: resolved against its table, independent of the config file."""
 
@@ -96,6 +111,7 @@ class TaskDefinition(_Frozen):
     pending: str | None = None
     pending_columns: tuple[str, ...] = ()
     guard_column: str | None = None
+    target: Target | None = None
     inputs: tuple[str, ...]
     endpoint: Endpoint
     model: str
@@ -138,7 +154,20 @@ class TaskDefinition(_Frozen):
     @property
     def full_table(self) -> str:
         """The table's name for people, with its schema where one is configured."""
-        return f"{self.table_schema}.{self.table}" if self.table_schema else self.table
+        return _full_name(self.table_schema, self.table)
+
+    @property
+    def written_table(self) -> str:
+        """The name, for people, of the table that answers are written to."""
+        return _full_name(self.target.table_schema, self.target.table) if self.target else self.full_table
+
+    @property
+    def ends_pending(self) -> bool:
+        """Writing a row ought to end its being pending; where it can't, the row is done once it is written."""
+        if self.pending is None:
+            return False
+        # A condition over the source alone is not touched by what is written elsewhere.
+        return self.target is None or _has_word(self.pending, self.target.table)
 
     def to_json(self) -> str:
         """The whole definition as JSON. The order of the fields asked for is kept: models answer in it."""
@@ -151,8 +180,20 @@ class TaskDefinition(_Frozen):
 
     @property
     def fingerprint(self) -> str:
-        """What must not move while gates or batches are open: the table, and the key with its kinds."""
+        """What must not move while gates or batches are open: the tables, and the key with its kinds."""
         # Gates of a key that turned from numbers to text would guard nothing.
         key = [f"{column.name}\x1e{column.kind}\x1e{column.equality}" for column in self.key]
-        text = "\x1f".join([self.table_schema or "", self.table, *key])
-        return hashlib.sha256(text.encode()).hexdigest()
+        places = [self.table_schema or "", self.table, *key]
+        if self.target is not None:
+            # What was asked for one table would otherwise be remembered as done for another.
+            columns = [column.name for column in self.target.key]
+            places += ["", self.target.mode, self.target.table_schema or "", self.target.table, *columns]
+        return hashlib.sha256("\x1f".join(places).encode()).hexdigest()
+
+
+def _has_word(text: str, word: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _full_name(schema: str | None, table: str) -> str:
+    return f"{schema}.{table}" if schema else table

@@ -135,7 +135,8 @@ def _why_not(batch: Batch, submitted: TaskDefinition, configured: TaskDefinition
     """Why the kept results of a batch are left alone; empty where they may be written."""
     if submitted.fingerprint != configured.fingerprint:
         raise ConfigError(
-            f"table or key of task {batch.task} are not those of batch {batch.id}: its results belong to other rows",
+            f"table, key or written table of task {batch.task} are not those of batch {batch.id}: "
+            "its results belong to other rows",
             next_command="batchd check-config",
         )
     if submitted.answer.json_schema != configured.answer.json_schema:

@@ -139,7 +139,7 @@ class Rewriting:
     def _fate(self, kept: KeptResult, here: Landed, pending: frozenset[tuple[int, str]]) -> Fate:
         if here.outcome is not Outcome.APPLIED:
             return Fate(here.outcome, kept.gate is GateState.FAILED)
-        return Fate(here.outcome, here.request.key.identity in pending and self._write_back.merged.pending is not None)
+        return Fate(here.outcome, here.request.key.identity in pending and self._write_back.merged.ends_pending)
 
     def _fates_of_others(self, ledger: Ledger, seqs: Collection[int]) -> list[Fate]:
         """A COMMIT whose answer was lost is settled here: what it wrote is applied, and not kept any more."""
@@ -155,10 +155,14 @@ class Rewriting:
             identity: replace(
                 seen[identity],
                 # What fills a column that was not looked at then may be a person's.
-                pending=seen[identity].pending and row.pending and all(row.before[name] is None for name in unseen),
+                pending=seen[identity].pending
+                and row.pending
+                and all(row.before is None or row.before[name] is None for name in unseen),
                 before=row.before,
             )
             for identity, row in current.items()
+            # Rows that are only read, since answers go elsewhere, may come and go between the two looks.
+            if identity in seen
         }
 
     def _record(self, ledger: Ledger, amendments: Sequence[Amendment], version_id: int) -> None:

@@ -74,7 +74,10 @@ class Rows(Protocol):
         """The rows, in the order given; those that vanished are left out."""
 
     def pending_among(self, keys: Sequence[RowKey]) -> frozenset[tuple[int, str]]:
-        """Identities of those keys whose row is pending now."""
+        """Identities of those keys whose row is pending now, and can be written."""
+
+    def pending_after(self, keys: Sequence[RowKey]) -> frozenset[tuple[int, str]]:
+        """Identities of those keys whose row, just written, is still pending by the task's own condition."""
 
     def lock(self, requests: Sequence[OpenRequest]) -> dict[tuple[int, str], RowNow]:
         """Reads the rows under the lock, by identity; the guard is None where the guard column spared it."""

@@ -79,6 +79,9 @@ class SqlBatches:
 
     def find(self, reference: str) -> Batch | None:
         """By vendor id, uid, or row id, whatever a person has at hand."""
+        if not reference.isascii():
+            # No id is; and MariaDB refuses to compare such text with one.
+            return None
         named = [tables.batch.c.vendor_batch_id == reference, tables.batch.c.uid == reference]
         if _ROW_ID.fullmatch(reference):
             named.append(tables.batch.c.id == int(reference))

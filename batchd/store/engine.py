@@ -1,38 +1,102 @@
 """Transactions: the lease checked first, the whole thing run again where the database asks for it."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+import structlog
 import tenacity
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
-from batchd import failpoints
+from batchd import events, failpoints
 from batchd.core.model import Lease
 from batchd.errors import DatabaseBusyError, DatabaseError, DataRefusedError
 from batchd.ports import Ledger
 from batchd.store.dialects.base import Fault, LedgerDialect, Refusal
 from batchd.store.leases import renew, term
 from batchd.store.ledger import SqlLedger
+from batchd.store.own_words import in_own_words
 from batchd.store.rows import values_refused
+
+log = structlog.get_logger("batchd")
 
 T = TypeVar("T")
 _ATTEMPTS = 6
 # A server that restarts, or asks for less load, is given a minute; then the pass ends, and the next one asks again.
 _LATER_SECONDS = 60.0
 _soon = tenacity.wait_random_exponential(multiplier=0.1, max=5)
-_later = tenacity.wait_random_exponential(multiplier=2, min=1, max=20)
+# A server in the cloud that moves house wants nobody at its door for five seconds.
+_later = tenacity.wait_exponential(multiplier=5, exp_base=1.5, max=15) + tenacity.wait_random(0, 2)
+# Where the driver's own words tell a person nothing.
+_NO_CONNECTION = Refusal(
+    "the database takes no connection", "see whether its server runs, and check host and port of database.url"
+)
 
 
 class _TryAgainError(Exception):
-    """The database rolled the transaction back for a passing reason."""
+    """The database rolled the transaction back for a passing reason.
 
-    def __init__(self, code: str, refusal: Refusal | None, *, later: bool) -> None:
+    ``since`` is when its trouble began, by the monotonic clock; None where it is to be run again at once.
+    """
+
+    def __init__(self, code: str, refusal: Refusal | None, since: float | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.refusal = refusal
-        self.later = later
+        self.since = since
+
+
+class _Trouble:
+    """A server that is away, or asks for less load: a minute of waiting for all transactions of a process together.
+
+    What comes after that minute is tried once, so that no pass waits a minute for each of its batches. A pass may
+    read of a server that only takes no writes, so what statements were refused for is over with a COMMIT.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._is_away = False
+
+    def away(self, code: str) -> float:
+        """No connection could be made; returns when that began. Said once."""
+        if not self._is_away:
+            self._is_away = True
+            log.warning(events.DATABASE_AWAY, code=code)
+        return self.refused()
+
+    def refused(self) -> float:
+        """A statement is to be tried later; returns when that began."""
+        if self._since is None:
+            self._since = time.monotonic()
+        return self._since
+
+    def connected(self) -> None:
+        """A connection was made."""
+        if self._is_away:
+            self._is_away = False
+            log.info(events.DATABASE_BACK, seconds=round(time.monotonic() - self.refused()))
+            self._since = None
+
+    def committed(self) -> None:
+        """The server has done what it was asked."""
+        self._since = None
+
+
+class _Enough:
+    """When one transaction is tried no more: conflicts by their number, trouble by its time."""
+
+    def __init__(self) -> None:
+        self._conflicts = 0
+
+    def __call__(self, state: tenacity.RetryCallState) -> bool:
+        since = _since(state)
+        if since is not None:
+            self._conflicts = 0
+            return time.monotonic() - since >= _LATER_SECONDS
+        self._conflicts += 1
+        return self._conflicts >= _ATTEMPTS
 
 
 class SqlStore:
@@ -57,6 +121,7 @@ class SqlStore:
         self.dialect = dialect
         self._actor = actor
         self._is_dead = is_dead
+        self._trouble = _Trouble()
 
     def transact(self, work: Callable[[Ledger], T], *, lease: Lease | None = None, step: str = "") -> T:
         """Runs ``work`` in one transaction, again as a whole after deadlocks and lost connections.
@@ -65,11 +130,12 @@ class SqlStore:
         """
 
         def once() -> T:
-            with self._mapped_errors(), self.engine.begin() as connection:
+            with self._mapped_errors(), self._connected() as connection, connection.begin():
                 with self._whole(connection, lease):
                     done = work(self._ledger(connection))
                 if step:
                     failpoints.before(step)
+            self._trouble.committed()
             if step:
                 failpoints.after(step)
             return done
@@ -90,13 +156,13 @@ class SqlStore:
         renewed = term(connection, lease)
         yield
         if term(connection, lease) not in {renewed, None}:
-            raise _TryAgainError("transaction lost", None, later=False)
+            raise _TryAgainError("transaction lost", None)
 
     def read(self, work: Callable[[Ledger], T]) -> T:
         """Runs ``work`` on one consistent view, without a write lock."""
 
         def once() -> T:
-            with self._mapped_errors(), self.engine.connect() as connection, self.dialect.reading(connection).begin():
+            with self._mapped_errors(), self._connected() as connection, self.dialect.reading(connection).begin():
                 return work(self._ledger(connection))
 
         return self._repeated(once)
@@ -108,9 +174,24 @@ class SqlStore:
     def _ledger(self, connection: Connection) -> SqlLedger:
         return SqlLedger(connection, self.dialect, actor=self._actor, is_dead=self._is_dead)
 
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """A connection. One that cannot be made is waited for, also where a broken one would be made anew at once."""
+        with in_own_words(self.dialect, "no connection to the database could be made"):
+            try:
+                connection = self.engine.connect()
+            except SQLAlchemyError as error:
+                if self.dialect.fault(error) not in {Fault.AGAIN, Fault.LATER}:
+                    raise
+                code, refusal = self.dialect.code(error), self.dialect.refusal(error)
+                raise _TryAgainError(code, refusal or _NO_CONNECTION, self._trouble.away(code)) from error
+        self._trouble.connected()
+        with connection:
+            yield connection
+
     def _repeated(self, once: Callable[[], T]) -> T:
         patient = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_TryAgainError), stop=_enough, wait=_pause, reraise=True
+            retry=tenacity.retry_if_exception_type(_TryAgainError), stop=_Enough(), wait=_pause, reraise=True
         )
         try:
             return patient(once)
@@ -129,30 +210,26 @@ class SqlStore:
         # A row's write says itself that its values are refused; constraints that wait do so at the COMMIT.
         if fault in {Fault.DATA, Fault.DUPLICATE} and isinstance(error, StatementError) and error.statement is None:
             return DataRefusedError(values_refused(code))
-        # Somebody else was faster with a row of the ledger; whoever looks again finds it there.
-        passing = fault in {Fault.AGAIN, Fault.LATER, Fault.DUPLICATE}
         refusal = self.dialect.refusal(error)
+        if fault is Fault.LATER:
+            return _TryAgainError(code, refusal, self._trouble.refused())
+        # Somebody else was faster with a row of the ledger; whoever looks again finds it there.
+        passing = fault in {Fault.AGAIN, Fault.DUPLICATE}
         if passing or (isinstance(error, DBAPIError) and error.connection_invalidated):
-            return _TryAgainError(code, refusal, later=fault is Fault.LATER)
+            return _TryAgainError(code, refusal)
         reason = refusal.reason if refusal else "the database could not run a statement"
         return DatabaseError(
             f"{reason} ({code})", next_command=refusal.next_command if refusal else "run: batchd check-config"
         )
 
 
-def _enough(state: tenacity.RetryCallState) -> bool:
-    if _is_later(state):
-        return (state.seconds_since_start or 0.0) >= _LATER_SECONDS
-    return state.attempt_number >= _ATTEMPTS
-
-
 def _pause(state: tenacity.RetryCallState) -> float:
-    return _later(state) if _is_later(state) else _soon(state)
+    return _soon(state) if _since(state) is None else _later(state)
 
 
-def _is_later(state: tenacity.RetryCallState) -> bool:
+def _since(state: tenacity.RetryCallState) -> float | None:
     error = state.outcome.exception() if state.outcome else None
-    return isinstance(error, _TryAgainError) and error.later
+    return error.since if isinstance(error, _TryAgainError) else None
 
 
 def _given_up(error: _TryAgainError) -> DatabaseBusyError:

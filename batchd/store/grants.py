@@ -3,15 +3,17 @@
 A test holds the ledger's part against ``sql/<database>/roles_runtime.sql``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, mysql, postgresql
 from sqlalchemy.sql.compiler import IdentifierPreparer
 
 from batchd.store import tables
+from batchd.store.dialects.mssql_names import Names
 from batchd.store.opening import dialect_of
 
 _LOOKS = ("SELECT",)
@@ -56,17 +58,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class TaskTable:
-    """A task's table, with the columns that are read and those that are written."""
+    """A table of a task, with the columns that are read and those that are written, by which verb."""
 
     name: str
     schema: str | None
     read: tuple[str, ...]
     written: tuple[str, ...]
+    verb: Literal["UPDATE", "INSERT"] = "UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """Statements that end with a semicolon: for batchd's own tables, the task's table, temporary tables."""
+    """Statements that end with a semicolon: for batchd's own tables, the task's tables, temporary tables."""
 
     ledger: tuple[str, ...] = ()
     table: tuple[str, ...] = ()
@@ -83,17 +86,24 @@ def place_of(url_text: str, ledger_schema: str | None) -> Place:
     return Place(dialect.name, ledger_schema or dialect.default_schema or session_schema, session_schema)
 
 
-def grants_for(place: Place, table: TaskTable, role: str) -> Grants:
+def grants_for(place: Place, table: TaskTable, role: str, target: TaskTable | None = None) -> Grants:
     """What a role needs for one task; nothing in SQLite, which knows no roles.
 
     Args:
-        place: where ledger and table are.
+        place: where ledger and tables are.
         table: the task's table.
         role: a role or a user of the database; in MySQL also "user@host".
+        target: the table that the answers go to, where that is another one.
     """
     if place.database not in _SERVERS:
         return Grants()
-    return _SERVERS[place.database](role).grants(place, replace(table, schema=table.schema or place.session_schema))
+    tables = [replace(one, schema=one.schema or place.session_schema) for one in (table, target) if one is not None]
+    return _SERVERS[place.database](role).grants(place, tables)
+
+
+def grant_on(database: str, role: str, verb: str, table: sa.TableClause) -> str:
+    """One GRANT: on the columns that ``table`` names, or on all of it where it names none."""
+    return _SERVERS[database](role).grant(verb, table)
 
 
 class _Server:
@@ -104,18 +114,30 @@ class _Server:
     def __init__(self, role: str) -> None:
         self.role = self.quoted_role(role)
 
-    def grants(self, place: Place, table: TaskTable) -> Grants:
+    def grants(self, place: Place, tables: Sequence[TaskTable]) -> Grants:
         on_ledger = [self._grant(verbs, name, place.ledger_schema) for name, verbs in LEDGER_RIGHTS.items()]
-        on_table = [
-            self._grant([f"{verb} ({self._columns(names)})"], table.name, table.schema)
-            for verb, names in (("SELECT", table.read), ("UPDATE", table.written))
-            if names
-        ]
+        on_tables = [statement for table in tables for statement in self._on_table(table)]
         return Grants(
             ledger=(*self.use_of(place.ledger_schema), *on_ledger),
-            table=(*self.use_of(table.schema), *on_table, *self.description_of(table)),
+            # Two tables of one schema need its use once.
+            table=tuple(dict.fromkeys(on_tables)),
             temporary_tables=tuple(self.temporary_tables(place)),
         )
+
+    def _on_table(self, table: TaskTable) -> Iterator[str]:
+        yield from self.use_of(table.schema)
+        for verb, names in (("SELECT", table.read), (table.verb, table.written)):
+            if names:
+                yield self._grant([self.right_on_columns(verb, names)], table.name, table.schema)
+        yield from self.description_of(table)
+
+    def right_on_columns(self, verb: str, names: Sequence[str]) -> str:
+        """A right on these columns and no other."""
+        return f"{verb} ({self._columns(names)})"
+
+    def grant(self, verb: str, table: sa.TableClause) -> str:
+        on_columns = self.right_on_columns(verb, table.c.keys()) if len(table.c) else verb
+        return self._grant([on_columns], table.name, table.schema)
 
     def quoted_role(self, role: str) -> str:
         return self.preparer.quote(role)
@@ -173,7 +195,11 @@ class _Mysql(_Server):
 
 
 class _Mssql(_Server):
-    preparer = mssql.dialect(paramstyle="named").identifier_preparer  # type: ignore[no-untyped-call]
+    preparer = Names(mssql.dialect(paramstyle="named"))  # type: ignore[no-untyped-call]
+
+    def right_on_columns(self, verb: str, names: Sequence[str]) -> str:
+        # There is no right to insert into some columns only.
+        return verb if verb == "INSERT" else super().right_on_columns(verb, names)
 
     def description_of(self, table: TaskTable) -> Sequence[str]:
         # Columns, keys and collations, of columns that nobody else may see too; no row.

@@ -18,6 +18,7 @@ from batchd.store.gates import SqlGates
 from batchd.store.kept_results import SqlKeptResults
 from batchd.store.requests import SqlRequests
 from batchd.store.rows import SqlRows
+from batchd.store.rows_elsewhere import SqlRowsElsewhere
 from batchd.store.tasks import SqlTasks
 
 
@@ -39,8 +40,10 @@ class SqlLedger:
         self.findings = SqlFindings(connection, dialect)
 
     def rows(self, task_id: int, definition: TaskDefinition) -> SqlRows:
-        """The task's own table."""
-        return SqlRows(self.connection, self._dialect, task_id, definition)
+        """The task's own table, and the one that its answers go to."""
+        if definition.target is None:
+            return SqlRows(self.connection, self._dialect, task_id, definition)
+        return SqlRowsElsewhere(self.connection, self._dialect, task_id, definition, definition.target)
 
     def audit(self, task: str | None = None) -> SqlAudit:
         """What the judge asks."""

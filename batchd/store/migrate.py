@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from batchd import failpoints
 from batchd.errors import DatabaseError, LedgerVersionError
 from batchd.store import tables
-from batchd.store.dialects.base import LedgerDialect
+from batchd.store.dialects.base import LedgerDialect, Refusal
 
 _SCRIPT = re.compile(r"^(\d{3})_[a-z_]+\.sql$")
 
@@ -55,7 +55,7 @@ def ledger_version(dialect: LedgerDialect) -> int:
 
 def installed_version(connection: Connection) -> int | None:
     """The ledger's version, None where there is no ledger."""
-    if not sa.inspect(connection).has_table(tables.installation.name, schema=_schema_of(connection)):
+    if not sa.inspect(connection).has_table(tables.installation.name, schema=schema_of(connection)):
         return None
     found = connection.scalar(sa.select(tables.installation.c.ledger_version))
     return None if found is None else int(found)
@@ -76,10 +76,14 @@ def check_version(engine: Engine, dialect: LedgerDialect) -> None:
             f"the ledger is version {found}, this batchd needs {wanted}", next_command="batchd db upgrade"
         )
     if found > wanted:
-        raise LedgerVersionError(
-            f"the ledger is version {found}, newer than this batchd, which knows {wanted}",
-            next_command="install the batchd that wrote it, or a later one",
-        )
+        raise _newer(found, wanted)
+
+
+def _newer(found: int, wanted: int) -> LedgerVersionError:
+    return LedgerVersionError(
+        f"the ledger is version {found}, newer than this batchd, which knows {wanted}",
+        next_command="install the batchd that wrote it, or a later one",
+    )
 
 
 def upgrade(engine: Engine, dialect: LedgerDialect, url: URL) -> list[str]:
@@ -88,6 +92,8 @@ def upgrade(engine: Engine, dialect: LedgerDialect, url: URL) -> list[str]:
         dialect.prepare(engine)
         with engine.connect() as connection:
             found = installed_version(connection) or 0
+        if found > ledger_version(dialect):
+            raise _newer(found, ledger_version(dialect))
         pending = [script for script in scripts(dialect) if script.number > found]
         for script in pending:
             _run(engine, dialect, url, script)
@@ -96,17 +102,26 @@ def upgrade(engine: Engine, dialect: LedgerDialect, url: URL) -> list[str]:
         because = f": {refusal.reason}" if refusal else ""
         raise DatabaseError(
             f"the ledger could not be brought up to date ({dialect.code(error)}){because}; it is as it was",
-            next_command=refusal.next_command
-            if refusal
-            else "see what else uses the database and whether you may create tables, then: batchd db upgrade",
+            next_command=_after(refusal, dialect),
         ) from error
     return [script.name for script in pending]
+
+
+def _after(refusal: Refusal | None, dialect: LedgerDialect) -> str:
+    if refusal is None:
+        return "see what else uses the database and whether you may create tables, then: batchd db upgrade"
+    if refusal.lacks_right:
+        return (
+            f"let a login install it that may make tables (sql/{dialect.name}/roles_installer.sql grants that), or "
+            "have a DBA run what batchd db upgrade --sql prints"
+        )
+    return refusal.next_command
 
 
 def _run(engine: Engine, dialect: LedgerDialect, url: URL, script: Script) -> None:
     # The script and the version it brings commit together, so a kill in between leaves the old version whole.
     with engine.begin() as connection:
-        for statement in dialect.statements(script.text, _schema_of(connection)):
+        for statement in dialect.statements(script.text, schema_of(connection)):
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
         changed = connection.execute(sa.update(tables.installation).values(ledger_version=script.number))
         if changed.rowcount == 0:
@@ -123,7 +138,7 @@ def _run(engine: Engine, dialect: LedgerDialect, url: URL, script: Script) -> No
     failpoints.after("migrate.script")
 
 
-def _schema_of(connection: Connection) -> str | None:
+def schema_of(connection: Connection) -> str | None:
     """Where the ledger is, as the engine was told when it was opened."""
     translated = connection.get_execution_options().get("schema_translate_map", {})
     found: str | None = translated.get(tables.LEDGER)

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy import URL, Engine
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError
 
-from batchd.errors import ConfigError, DatabaseError
+from batchd.errors import ConfigError
 from batchd.store import installation, migrate
 from batchd.store.dialects import dialect_for
 from batchd.store.dialects.base import LedgerDialect
+from batchd.store.dialects.mssql_entra import check_url, log_in_by_tokens
 from batchd.store.engine import SqlStore
+from batchd.store.own_words import in_own_words
 from batchd.store.tables import LEDGER
 
 
@@ -25,18 +27,34 @@ class Database:
 
     def store(self, *, actor: str, is_dead: Callable[[str], bool]) -> SqlStore:
         """The ledger, once its version and its place are right. Raises LedgerVersionError, DatabaseError."""
-        migrate.check_version(self.engine, self.dialect)
-        installation.check_binding(self.engine, self.dialect, self.url)
+        with in_own_words(self.dialect, "the ledger could not be read"):
+            migrate.check_version(self.engine, self.dialect)
+            installation.check_binding(self.engine, self.dialect, self.url)
         return SqlStore(self.engine, self.dialect, actor=actor, is_dead=is_dead)
 
 
 def open_database(
-    url_text: str, *, password: str | None = None, ledger_schema: str | None = None, create: bool = False
+    url_text: str,
+    *,
+    password: str | None = None,
+    ledger_schema: str | None = None,
+    create: bool = False,
+    token: Callable[[], str] | None = None,
 ) -> Database:
-    """Connects to a database; ``create`` makes a missing SQLite file. Raises ConfigError, DatabaseError."""
+    """Connects to a database. Raises ConfigError, DatabaseError.
+
+    Args:
+        url_text: as SQLAlchemy writes it.
+        password: the login's, where the URL does not hold it.
+        ledger_schema: where the ledger is, if not where it is by itself.
+        create: makes a missing SQLite file.
+        token: gives a token of Entra ID, by which each connection logs in to SQL Server; raises NoTokenError.
+    """
     url = _parsed(url_text)
     if password is not None:
         url = url.set(password=password)
+    if token is not None:
+        check_url(url)
     dialect = dialect_for(url)
     if ledger_schema is not None and not dialect.has_schemas:
         raise ConfigError(
@@ -44,6 +62,8 @@ def open_database(
             next_command="take ledger_schema out of [database]",
         )
     engine = dialect.create_engine(url, create=create)
+    if token is not None:
+        log_in_by_tokens(engine, token)
     engine = engine.execution_options(schema_translate_map={LEDGER: ledger_schema or dialect.default_schema})
     _check_reachable(engine, dialect, url)
     return Database(url, dialect, engine)
@@ -64,19 +84,10 @@ def _parsed(url_text: str) -> URL:
 
 
 def _check_reachable(engine: Engine, dialect: LedgerDialect, url: URL) -> None:
-    try:
-        with engine.connect() as connection, dialect.reading(connection).begin():
-            connection.exec_driver_sql("SELECT 1")
-    except SQLAlchemyError as error:
-        shown = url.render_as_string(hide_password=True)
-        raise refused(dialect, error, f"cannot open the database {shown}", otherwise="check database.url") from error
-
-
-def refused(
-    dialect: LedgerDialect, error: Exception, what: str, *, otherwise: str = "batchd check-config"
-) -> DatabaseError:
-    """An error of the database in our own words: what failed, why where we know it, what to do."""
-    refusal, code = dialect.refusal(error), dialect.code(error)
-    if refusal is None:
-        return DatabaseError(f"{what} ({code})", next_command=otherwise)
-    return DatabaseError(f"{what}: {refusal.reason} ({code})", next_command=refusal.next_command)
+    what = f"cannot open the database {url.render_as_string(hide_password=True)}"
+    with (
+        in_own_words(dialect, what, otherwise="check database.url"),
+        engine.connect() as connection,
+        dialect.reading(connection).begin(),
+    ):
+        connection.exec_driver_sql("SELECT 1")

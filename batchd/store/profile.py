@@ -36,7 +36,7 @@ class TableProfile:
 def profile(connection: Connection, dialect: LedgerDialect, table: str, schema: str | None) -> TableProfile:
     """Looks at the table and its first rows. Raises ConfigError where there is no such table."""
     source = SourceTable(connection, dialect, table, schema)
-    primary = sa.inspect(connection).get_pk_constraint(table, schema)["constrained_columns"]
+    primary = dialect.primary_key(connection, table, schema)
     quote = connection.dialect.identifier_preparer.quote
     rows = _first_rows(connection, table, schema, list(source.columns))
     return TableProfile(

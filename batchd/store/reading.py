@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from batchd.core.findings import KINDS
 from batchd.core.keys import RowKey, key_label
@@ -13,7 +12,8 @@ from batchd.core.outcomes import RULES, WORTH_REAPPLYING, GateState, Outcome
 from batchd.core.states import OPEN
 from batchd.store import tables
 from batchd.store.expressions import total
-from batchd.store.opening import Database, refused
+from batchd.store.opening import Database
+from batchd.store.own_words import in_own_words
 
 Facts = dict[str, Any]
 T = TypeVar("T")
@@ -23,11 +23,12 @@ _GATE_STATES = (GateState.OPEN, GateState.RETRY, GateState.FAILED, GateState.HEL
 
 def ask(database: Database, question: Callable[[Connection], T]) -> T:
     """Runs a question on one consistent view, without a write lock. Raises DatabaseError."""
-    try:
-        with database.engine.connect() as connection, database.dialect.reading(connection).begin():
-            return question(connection)
-    except SQLAlchemyError as error:
-        raise refused(database.dialect, error, "the database could not be read") from error
+    with (
+        in_own_words(database.dialect, "the database could not be read"),
+        database.engine.connect() as connection,
+        database.dialect.reading(connection).begin(),
+    ):
+        return question(connection)
 
 
 def task_facts(connection: Connection, only: str | None = None) -> list[Facts]:

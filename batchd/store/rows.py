@@ -1,4 +1,4 @@
-"""The task's own table. Keys are compared and ordered by the database alone; values are bound, always.
+"""The rows of one task: claimed, read, locked, written. Keys are compared and ordered by the database alone.
 
 The pending predicate is the owner's SQL. It stands between line breaks in brackets, so that a trailing comment
 ends, and only ever beside the task's own table, so that its column names mean that table's.
@@ -12,34 +12,26 @@ from sqlalchemy import ColumnElement, Connection, TableClause
 from sqlalchemy.exc import DBAPIError
 
 from batchd.core.guards import guard_of
-from batchd.core.keys import KeyCodec, RowKey, UnusableKeyError
+from batchd.core.keys import RowKey, UnusableKeyError
 from batchd.core.model import KeyPage, OpenRequest, RowNow, SourceRow
 from batchd.core.tasks import TaskDefinition
 from batchd.errors import DatabaseError, DataRefusedError
 from batchd.store import tables
-from batchd.store.chunks import chunks
 from batchd.store.dialects.base import Fault, LedgerDialect
 from batchd.store.gates import gated_identities
-from batchd.store.types import AsGiven
+from batchd.store.keyed import Found, KeyedTable, table_clause
 
-_SINGLE_KEYS_A_QUERY = 500
-_COMPOSITE_KEYS_A_QUERY = 80
+FLAG = "batchd_pending"
 _PAGE = 5000
+
+Change = tuple[tuple[Any, ...], Mapping[str, Any]]
 
 
 def source_table(definition: TaskDefinition, dialect: LedgerDialect) -> TableClause:
-    """The task's table with the columns batchd may touch; values pass as they are."""
-    names = dict.fromkeys(
-        [
-            *definition.key_columns,
-            *definition.inputs,
-            *definition.outputs,
-            *([definition.guard_column] if definition.guard_column else []),
-        ]
-    )
-    keys = {column.name: dialect.key_type(column) for column in definition.key}
-    columns = (sa.column(name, keys.get(name, AsGiven())) for name in names)
-    return sa.table(definition.table, *columns, schema=definition.table_schema)
+    """The task's table with the columns batchd may touch."""
+    others = [*definition.inputs, *(() if definition.target else definition.outputs)]
+    others += [definition.guard_column] if definition.guard_column else []
+    return table_clause(dialect, definition.table, definition.table_schema, definition.key, others)
 
 
 def pending_clause(pending: str | None) -> ColumnElement[Any]:
@@ -53,7 +45,7 @@ def values_refused(code: str) -> str:
 
 
 class SqlRows:
-    """Reads and writes the rows of one task."""
+    """Reads and writes the rows of one task, in its own table."""
 
     def __init__(
         self, connection: Connection, dialect: LedgerDialect, task_id: int, definition: TaskDefinition
@@ -62,15 +54,19 @@ class SqlRows:
         self._dialect = dialect
         self._task_id = task_id
         self._definition = definition
-        self._table = source_table(definition, dialect)
-        self._keys = [self._table.c[name] for name in definition.key_columns]
+        self._source = KeyedTable(connection, dialect, source_table(definition, dialect), definition.key)
+        self._keys = self._source.keys
         self._pending = pending_clause(definition.pending)
-        self._codec = KeyCodec(definition.key)
+
+    @property
+    def _wanted(self) -> ColumnElement[Any]:
+        """What a row must be like to be claimed."""
+        return self._pending
 
     def claimable(self, after: tuple[Any, ...] | None, limit: int) -> KeyPage:
         """Pending rows without a gate, in key order; only their keys, so that gated rows cost little."""
         query = sa.select(*self._keys).where(
-            self._pending, *(key.is_not(None) for key in self._keys), *self._beyond(after)
+            self._wanted, *(key.is_not(None) for key in self._keys), *self._beyond(after)
         )
         if self._definition.has_integer_key:
             query = query.where(~self._integer_gate())
@@ -84,20 +80,24 @@ class SqlRows:
         if self._definition.has_integer_key:
             query = (
                 sa.select(sa.func.count())
-                .select_from(self._table)
-                .where(self._pending, self._keys[0].is_not(None), ~self._integer_gate())
+                .select_from(self._source.clause)
+                .where(self._wanted, self._keys[0].is_not(None), ~self._integer_gate())
             )
             return int(self._connection.scalar(query) or 0)
         return sum(len(page) for page in self._pages())
 
     def read(self, keys: Sequence[RowKey]) -> list[SourceRow]:
         """The rows in the order of ``keys``; those that vanished are left out."""
-        found = {key.identity: row for key, row in self._by_key(keys, self._columns(*self._guarded()))}
+        found = {key.identity: row for key, row in self._source.find(keys, self._guarded())}
         return [self._source_row(key, found[key.identity]) for key in keys if key.identity in found]
 
     def pending_among(self, keys: Sequence[RowKey]) -> frozenset[tuple[int, str]]:
-        """Identities of those keys whose row is pending now."""
-        return frozenset(key.identity for key, _ in self._by_key(keys, self._columns(), self._pending))
+        """Identities of those keys whose row is pending now, and can be written."""
+        return frozenset(key.identity for key, _ in self._source.find(keys, where=self._wanted))
+
+    def pending_after(self, keys: Sequence[RowKey]) -> frozenset[tuple[int, str]]:
+        """Identities of those keys whose row, just written, is still pending by the task's own condition."""
+        return frozenset(key.identity for key, _ in self._source.find(keys, where=self._pending))
 
     def lock(self, requests: Sequence[OpenRequest]) -> dict[tuple[int, str], RowNow]:
         """Reads the rows under the lock. An equal guard column saves reading the inputs."""
@@ -125,67 +125,37 @@ class SqlRows:
             for name, marker in self._definition.on_success.items()
             if marker.source == "now"
         }
-        changes = [(self._codec.decode(key), columns) for key, columns in values]
-        written = self._update(changes, clocks)
+        changes = [(self._source.codec.decode(key), columns) for key, columns in values]
+        written = self._written(changes, clocks)
         if written != len(values):
             raise DatabaseError(
-                f"table {self._definition.full_table}: {len(values)} rows were to be written, {written} were found; "
+                f"table {self._definition.written_table}: {len(values)} rows were to be written, {written} were found; "
                 "nothing of this step was kept",
                 next_command="check that key names a unique key: batchd check-config",
             )
 
-    def _update(
-        self,
-        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-        clocks: Mapping[str, ColumnElement[Any]],
-    ) -> int:
+    def _written(self, changes: Sequence[Change], clocks: Mapping[str, ColumnElement[Any]]) -> int:
         # Here, and not for every statement: a constraint of the ledger that fails is not the row's fault.
         try:
-            return self._dialect.update_rows(self._connection, self._table, self._definition.key, changes, clocks)
+            return self._put(changes, clocks)
         except DBAPIError as error:
             if self._dialect.fault(error) in {Fault.DATA, Fault.DUPLICATE}:
                 raise DataRefusedError(values_refused(self._dialect.code(error))) from error
             raise
 
-    def _columns(self, *names: str) -> list[ColumnElement[Any]]:
-        return [
-            *self._keys,
-            *(self._table.c[name] for name in names if name not in self._definition.key_columns),
-        ]
+    def _put(self, changes: Sequence[Change], clocks: Mapping[str, ColumnElement[Any]]) -> int:
+        """Writes, in the database's own way; returns how many rows were found."""
+        return self._dialect.update_rows(self._connection, self._source.clause, self._source.key, changes, clocks)
 
     def _guarded(self) -> list[str]:
         guard = [self._definition.guard_column] if self._definition.guard_column else []
         return list(dict.fromkeys([*self._definition.inputs, *self._definition.outputs, *guard]))
 
-    def _locked(self, keys: Sequence[RowKey], names: Sequence[str]) -> Iterator[tuple[RowKey, Mapping[str, Any]]]:
-        flag = sa.case((self._pending, 1), else_=0).label("batchd_pending")
-        for query in self._queries(keys, [*self._columns(*names), flag]):
-            yield from self._found(self._dialect.locked(query, self._table))
+    def _locked(self, keys: Sequence[RowKey], names: Sequence[str]) -> Found:
+        return self._source.find(keys, names, self._flag(), locked=True)
 
-    def _by_key(
-        self, keys: Sequence[RowKey], columns: Sequence[ColumnElement[Any]], *where: ColumnElement[Any]
-    ) -> Iterator[tuple[RowKey, Mapping[str, Any]]]:
-        for query in self._queries(keys, columns, *where):
-            yield from self._found(query)
-
-    def _queries(
-        self, keys: Sequence[RowKey], columns: Sequence[ColumnElement[Any]], *where: ColumnElement[Any]
-    ) -> Iterator[sa.Select[Any]]:
-        size = _SINGLE_KEYS_A_QUERY if len(self._keys) == 1 else _COMPOSITE_KEYS_A_QUERY
-        for some in chunks(keys, size):
-            yield sa.select(*columns).where(self._among(some), *where)
-
-    def _found(self, query: sa.Select[Any]) -> Iterator[tuple[RowKey, Mapping[str, Any]]]:
-        for row in self._connection.execute(query).mappings():
-            yield self._codec.encode([row[name] for name in self._definition.key_columns]), dict(row)
-
-    def _among(self, keys: Sequence[RowKey]) -> ColumnElement[bool]:
-        decoded = [self._codec.decode(key) for key in keys]
-        if len(self._keys) == 1:
-            return self._keys[0].in_([parts[0] for parts in decoded])
-        return sa.or_(
-            *(sa.and_(*(column == part for column, part in zip(self._keys, parts, strict=True))) for parts in decoded)
-        )
+    def _flag(self) -> ColumnElement[Any]:
+        return sa.case((self._pending, 1), else_=0).label(FLAG)
 
     def _beyond(self, after: tuple[Any, ...] | None) -> list[ColumnElement[bool]]:
         # a >= x AND (a > x OR (b >= y AND (b > y OR …))): the one form that every database can seek with.
@@ -219,7 +189,7 @@ class SqlRows:
         keys, unusable = [], 0
         for row in rows:
             try:
-                keys.append(self._codec.encode(tuple(row)))
+                keys.append(self._source.codec.encode(tuple(row)))
             except UnusableKeyError:
                 unusable += 1
         return keys, unusable
@@ -235,7 +205,7 @@ class SqlRows:
     def _row_now(self, key: RowKey, row: Mapping[str, Any], *, guarded: bool) -> RowNow:
         return RowNow(
             key=key,
-            pending=bool(row["batchd_pending"]),
+            pending=bool(row[FLAG]),
             guard=self._guard(row) if guarded else None,
             guard_value=self._guard_value(row),
             before={name: row[name] for name in self._definition.outputs},

@@ -7,14 +7,22 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.dialects.mssql import TIMESTAMP
+from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import DBAPIError, SAWarning
 
 from batchd.core.keys import KeyCodec, UnusableKeyError
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn, TaskDefinition
-from batchd.errors import ConfigError
+from batchd.errors import ConfigError, DatabaseError
 from batchd.store.dialects.base import LedgerDialect
+from batchd.store.keyed import KeyedTable, table_clause
+from batchd.store.missing_rights import check_rights
+from batchd.store.near_tables import missing_table
 from batchd.store.rows import pending_clause, source_table
+from batchd.store.rows_elsewhere import row_there
+
+_NO_ROW = sa.text("1 = 0")
 
 
 class SourceTable:
@@ -34,24 +42,27 @@ class SourceTable:
         self._connection = connection
         self._dialect = dialect
         self._table = table
-        self._schema = schema
+        # One name, whatever it looks like: SQLAlchemy reads a database and a schema out of one with a dot.
+        self._schema = None if schema is None else sa.quoted_name(schema, quote=True)
         self._inspector = sa.inspect(connection)
         self._check_exists()
-        self.columns: Mapping[str, ColumnInfo] = dialect.columns(connection, table, schema)
+        self.columns: Mapping[str, ColumnInfo] = dialect.columns(connection, table, self._schema)
 
     def _check_exists(self) -> None:
-        names = [
-            *self._inspector.get_table_names(self._schema),
-            *self._inspector.get_view_names(self._schema),
-        ]
-        users = [name for name in names if not name.startswith("batchd_")]
-        if self._table in names:
-            return
-        near = difflib.get_close_matches(self._table.lower(), [name.lower() for name in users], n=1, cutoff=0.5)
-        matching = [name for name in users if near and name.lower() == near[0]]
-        hint = f"; did you mean {matching[0]!r}?" if matching else ""
-        known = ", ".join(sorted(users)[:10]) or "none"
-        raise ConfigError(f"the database has no table {self._table!r}{hint}", next_command=f"tables here: {known}")
+        names = self._names()
+        if self._table not in names:
+            has_schemas = self._dialect.has_schemas
+            raise missing_table(self._connection, self._table, self._schema, names, has_schemas=has_schemas)
+
+    def _names(self) -> list[str]:
+        """The tables and views of the schema; none of a schema that is not there."""
+        schema = self._schema
+        if schema and self._dialect.has_schemas:
+            # MySQL fails on one, where the others have nothing to tell of it.
+            there = {name.casefold() for name in self._inspector.get_schema_names()}
+            if schema.casefold() not in there:
+                return []
+        return [*self._inspector.get_table_names(schema), *self._inspector.get_view_names(schema)]
 
     def column_named(self, name: str) -> ColumnInfo:
         """A column by its exact name. Raises ConfigError, naming the nearest one."""
@@ -73,7 +84,7 @@ class SourceTable:
 
     def check_unique(self, names: Sequence[str]) -> bool:
         """True where the database itself keeps the key unique. Raises ConfigError where it is not unique now."""
-        if any(set(columns) <= set(names) for columns in self._unique_sets()):
+        if any(set(columns) <= set(names) for columns in self._unique_keys()):
             return True
         columns: list[sa.ColumnElement[Any]] = [sa.column(name) for name in names]
         twice = (
@@ -90,32 +101,28 @@ class SourceTable:
             )
         return False
 
-    def _unique_sets(self) -> list[list[str]]:
-        with warnings.catch_warnings():
-            # It tells of every index over an expression that it leaves out; those say nothing about keys.
-            warnings.simplefilter("ignore", SAWarning)
-            return self._reflected_sets()
+    def _unique_keys(self) -> list[list[str]]:
+        return self._dialect.unique_keys(self._connection, self._table, self._schema)
 
-    def _reflected_sets(self) -> list[list[str]]:
-        primary = self._inspector.get_pk_constraint(self._table, self._schema) if self._is_table() else None
-        indexes = self._inspector.get_indexes(self._table, self._schema) if self._is_table() else []
-        constraints = self._unique_constraints() if self._is_table() else []
-        found: list[list[str]] = [list(primary["constrained_columns"])] if primary else []
-        # A partial index, or one over an expression, says nothing about all rows.
-        whole = [one for one in indexes if one["unique"] and not _is_partial(one)]
-        found += [[str(name) for name in one["column_names"]] for one in whole if None not in one["column_names"]]
-        found += [list(one["column_names"]) for one in constraints]
-        return [columns for columns in found if columns]
-
-    def _unique_constraints(self) -> list[Any]:
+    def check_comparable(self, key: Sequence[KeyColumn], other: "SourceTable", other_key: Sequence[KeyColumn]) -> None:
+        """Lets the database compare the key with that of another table, without reading a row. Raises ConfigError."""
+        own, there = self._keyed(key), other._keyed(other_key)  # noqa: SLF001 - the same class
+        query: sa.Select[Any] = (
+            sa.select(sa.literal_column("1")).select_from(own.clause).where(row_there(there, own)).limit(0)
+        )
         try:
-            return list(self._inspector.get_unique_constraints(self._table, self._schema))
-        except NotImplementedError:
-            # SQL Server keeps them as indexes, and SQLAlchemy tells of those alone.
-            return []
+            self._connection.execute(query)
+        except DBAPIError as error:
+            # Parsed and not run, so the database's words are about names and quote no row.
+            reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
+            raise ConfigError(
+                f"the database can't compare the keys of {self._table!r} and {other._table!r}: {reason}",  # noqa: SLF001
+                next_command="give their columns the same type and collation",
+            ) from error
 
-    def _is_table(self) -> bool:
-        return self._table in self._inspector.get_table_names(self._schema)
+    def _keyed(self, key: Sequence[KeyColumn]) -> KeyedTable:
+        clause = table_clause(self._dialect, self._table, self._schema, key, ())
+        return KeyedTable(self._connection, self._dialect, clause, key)
 
     def check_pending(self, pending: str | None) -> None:
         """Lets the database parse the predicate without reading a row. Raises ConfigError."""
@@ -124,12 +131,13 @@ class SourceTable:
             sa.select(sa.literal_column("1")).select_from(table).where(pending_clause(pending)).limit(0)
         )
         try:
-            self._connection.execute(query)
+            with self._dialect.trying(self._connection):
+                self._connection.execute(query)
         except DBAPIError as error:
             # Parsed and not run, so the database's words are about the predicate's text and quote no row.
-            reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
+            self._raise_for_rights(error)
             raise ConfigError(
-                f"pending is not a condition this database understands over {self._table!r}: {reason}",
+                f"pending is not a condition this database understands over {self._table!r}: {_words(error)}",
                 next_command="try it in a SELECT: SELECT count(*) FROM <table> WHERE <pending>",
             ) from error
 
@@ -139,15 +147,58 @@ class SourceTable:
         It refuses views and computed columns; batchd would find out after the answers were paid for.
         """
         table = sa.table(self._table, *(sa.column(name) for name in columns), schema=self._schema)
-        update = sa.update(table).values(dict.fromkeys(columns, sa.null()))
+        self._check(sa.update(table).values(dict.fromkeys(columns, sa.null())).where(_NO_ROW), columns)
+
+    def check_addable(self, columns: Sequence[str]) -> None:
+        """The same for rows to be added, with these columns. Raises ConfigError."""
+        table = sa.table(self._table, *(sa.column(name) for name in columns), schema=self._schema)
+        nothing = sa.select(*(sa.null().label(name) for name in columns)).where(_NO_ROW)
+        self._check(sa.insert(table).from_select(list(columns), nothing), columns)
+
+    def check_filled(self, columns: Sequence[str]) -> None:
+        """Raises ConfigError where a row of these columns would lack one that must not be NULL."""
+        with warnings.catch_warnings(action="ignore", category=SAWarning):
+            # It tells of each type that it has no name for; of those no more is asked here than of others.
+            there = self._inspector.get_columns(self._table, self._schema)
+        counts_rows = _numbers_itself(there)
+        missing = [one["name"] for one in there if one["name"] not in columns and _is_needed(one)]
+        missing = [name for name in missing if name != counts_rows]
+        if missing:
+            raise ConfigError(
+                f"a row of table {self._table!r} needs {', '.join(missing)} too, which the task does not write",
+                next_command="give these columns a default, let them be NULL, or write them with on_success",
+            )
+
+    def _check(self, write: sa.Update | sa.Insert, columns: Sequence[str]) -> None:
         try:
-            self._dialect.check_update(self._connection, update)
+            with self._dialect.trying(self._connection):
+                self._dialect.check_write(self._connection, write)
         except DBAPIError as error:
             # Planned and not run, so the database's words are about names and quote no row.
-            reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
+            self._raise_for_rights(error)
             raise ConfigError(
-                f"the database lets nobody write {', '.join(columns)} of table {self._table!r}: {reason}",
+                f"the database lets nobody write {', '.join(columns)} of table {self._table!r}: {_words(error)}",
                 next_command="name a table and columns that can be written",
+            ) from error
+
+    def check_usable(self) -> None:
+        """Whether the promises can be kept of this table. Raises ConfigError, DatabaseError."""
+        self._dialect.check_table(self._connection, self._table, self._schema)
+
+    def check_rights(self, asked: Mapping[str, Sequence[str]]) -> None:
+        """Whether the login may do this to these columns, by verb. Raises DatabaseError with the GRANTs it lacks.
+
+        Of columns that are not there others tell.
+        """
+        there = {verb: [name for name in names if name in self.columns] for verb, names in asked.items()}
+        check_rights(self._connection, self._dialect, sa.table(self._table, schema=self._schema), there)
+
+    def _raise_for_rights(self, error: DBAPIError) -> None:
+        refusal = self._dialect.refusal(error)
+        if refusal is not None and refusal.lacks_right:
+            code = self._dialect.code(error)
+            raise DatabaseError(
+                f"table {self._table!r}: {refusal.reason} ({code})", next_command=refusal.next_command
             ) from error
 
     def sample(self, definition: TaskDefinition) -> Mapping[str, Any] | None:
@@ -168,13 +219,30 @@ class SourceTable:
         return sum(not _usable(codec, tuple(row)) for row in rows)
 
 
+def _words(error: DBAPIError) -> str:
+    """The first line of what the driver says."""
+    told = error.orig.args[-1] if error.orig and error.orig.args else type(error).__name__
+    return str(told).splitlines()[0]
+
+
+def _is_needed(column: ReflectedColumn) -> bool:
+    """A row without it is refused."""
+    fills_itself = column.get("computed") or column.get("identity") or column.get("autoincrement") is True
+    # SQL Server gives each row its rowversion.
+    return not (
+        column["nullable"] or column["default"] is not None or fills_itself or isinstance(column["type"], TIMESTAMP)
+    )
+
+
+def _numbers_itself(columns: Sequence[Any]) -> str | None:
+    """SQLite's one INTEGER PRIMARY KEY, which is the number of the row."""
+    keys = [one for one in columns if one.get("primary_key")]
+    return str(keys[0]["name"]) if len(keys) == 1 and str(keys[0]["type"]) == "INTEGER" else None
+
+
 def _usable(codec: KeyCodec, values: tuple[Any, ...]) -> bool:
     try:
         codec.encode(values)
     except UnusableKeyError:
         return False
     return True
-
-
-def _is_partial(index: Any) -> bool:
-    return any(name.endswith("_where") for name in index.get("dialect_options", {}))

@@ -4,7 +4,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,15 @@ from batchd.app.rights import rights_of
 from batchd.app.workplace import database_of, store_of, workplace
 from batchd.config import Config, load_config
 from batchd.inspection import Verdict, verify
-from batchd.pipeline import BATCH_LANE, StageMaker, run_pass
+from batchd.pipeline import BATCH_LANE, CHECKING, StageMaker, run_pass
 from batchd.ports import EVERYTHING, Account, Counts, Orders, Workplace
 from batchd.store.grants import grants_for, place_of
 from batchd.store.opening import Database
-from tests.conformance.stores import rows_of
+from tests.conformance.stores import hurry, rows_of
 from tests.conformance.stores_mssql import MssqlServer
 from tests.fakes.answers import ResultLine, answered
 from tests.fakes.vendor import FakeVendor
 from tests.stages.bench import NoPrices, NoProgress
-
-# The whole of a task's answer is what its prompt says: a test writes what it wants to see in the table into the rows.
-ECHO = "{{ body }}"
 
 CONFIG = """\
 [database]
@@ -41,11 +38,20 @@ api_key = {{ file = "{secret}" }}
 [daemon]
 apply_rows = {apply_rows}
 
-[tasks.lane]
+{tasks}
+"""
+
+TASK = """\
+[tasks.{name}]
 vendor = "fake"
 model = "gpt-6-luna"
 retry_delay = "0s"
-{task}
+table = {table}
+key = {key}
+pending = {pending}
+prompt = {prompt}
+on_success = {on_success}
+{more}
 """
 
 
@@ -64,6 +70,7 @@ class Lane:
         self.vendor.now = lambda: int(time.time())
         self.reply: Callable[[dict[str, Any]], str] = of_the_row
         self.place: Workplace | None = None
+        self._first: list[str] = []
         self._opened: list[Database] = []
 
     def _answer(self, request: dict[str, Any]) -> list[ResultLine]:
@@ -79,55 +86,61 @@ class Lane:
         for batch in re.split(r"(?m)^GO$", script):
             self.execute(batch)
 
-    def config(self, task: str, *, as_owner: bool = False, apply_rows: int = 1000) -> Config:
+    def say_first(self, *statements: str) -> None:
+        """What each session of the runtime login begins with, as by its own settings."""
+        self._first += statements
+
+    def config(self, tasks: str, *, as_owner: bool = False, apply_rows: int = 1000) -> Config:
         """The config as a file, for the runtime login or for the owner of the database."""
         url = self.server.owner.url if as_owner else self.server.runtime_url
         secret = self.folder / f"{url.username}.secret"
         secret.write_text(str(url.password), encoding="utf-8")
         path = self.folder / f"{url.username}.toml"
-        shown = url.set(password=None).render_as_string(hide_password=False)
-        path.write_text(CONFIG.format(url=shown, secret=secret, task=task, apply_rows=apply_rows), encoding="utf-8")
+        shown = url._replace(password=None).render_as_string()
+        path.write_text(CONFIG.format(url=shown, secret=secret, tasks=tasks, apply_rows=apply_rows), encoding="utf-8")
         return load_config(path)
 
-    def check(self, task: str, *, as_owner: bool = True) -> Report:
+    def check(self, tasks: str, *, as_owner: bool = True) -> Report:
         """What ``batchd check-config`` finds."""
-        return check_config(self.config(task, as_owner=as_owner), None)
+        return check_config(self.config(tasks, as_owner=as_owner), None)
 
-    def grant(self, task: str) -> tuple[str, ...]:
-        """Runs what ``batchd db grants`` prints; returns it."""
-        config = self.config(task, as_owner=True)
-        rights = rights_of(config, "lane")
+    def grant(self, tasks: str) -> None:
+        """Runs what ``batchd db grants`` prints for each task."""
+        config = self.config(tasks, as_owner=True)
         place = place_of(config.database_url(), None)
-        statements = grants_for(place, rights.table, self.server.login).table
-        for statement in statements:
-            if not (self.server.is_stand_in and "VIEW DEFINITION" in statement):
-                self.execute(statement)
-        return statements
+        for name in config.tasks:
+            for statement in grants_for(place, rights_of(config, name).table, self.server.login).table:
+                if not (self.server.is_stand_in and "VIEW DEFINITION" in statement):
+                    self.execute(statement)
 
-    def open(self, task: str, *, as_owner: bool = False, apply_rows: int = 1000) -> Workplace:
+    def open(self, tasks: str, *, as_owner: bool = False, apply_rows: int = 1000) -> Workplace:
         """A process of batchd that works on the task."""
-        config = self.config(task, as_owner=as_owner, apply_rows=apply_rows)
+        config = self.config(tasks, as_owner=as_owner, apply_rows=apply_rows)
         database = database_of(config)
+        hurry(database.engine, *self._first)
         self._opened.append(database)
         accounts = {"fake": Account("fake", self.vendor, "account-1", submit_grace=0.0, create_seconds=0.0)}
         found = workplace(config, store_of(database), resolve_tasks(config, database, None), accounts, NoProgress())
-        self.place = replace(
-            found, prices=NoPrices(), new_uid=lambda: uuid.uuid4().hex, check_interval=0.0, vendors={}
-        )
+        self.place = replace(found, prices=NoPrices(), new_uid=lambda: uuid.uuid4().hex, check_interval=0.0, vendors={})
         return self.place
 
-    def work(self, task: str, *, apply_rows: int = 1000) -> None:
+    def work(self, tasks: str, *, apply_rows: int = 1000) -> None:
         """Checks, grants, and runs until nothing is left to do."""
-        problems = [f"{one.subject}: {one.sentence}" for one in self.check(task).problems]
+        problems = [f"{one.subject}: {one.sentence}" for one in self.check(tasks).problems]
         assert not problems, problems
-        self.grant(task)
-        self.open(task, apply_rows=apply_rows)
+        self.grant(tasks)
+        self.open(tasks, apply_rows=apply_rows)
         self.run_until_quiet()
 
     def run(self, *stages: StageMaker) -> Counts:
         """One pass."""
         assert self.place is not None
         return run_pass(stages or BATCH_LANE, self.place, EVERYTHING, Orders(eager=True))
+
+    def check_often(self, passes: int = 20) -> None:
+        """Passes that poll, collect and apply."""
+        for _ in range(passes):
+            self.run(*CHECKING)
 
     def run_until_quiet(self, passes: int = 60) -> None:
         """Passes of the whole lane until one does nothing and every batch has ended."""
@@ -144,15 +157,12 @@ class Lane:
 
     def outcomes(self) -> dict[str, int]:
         """How many requests ended how."""
-        return dict(
-            self.execute("SELECT outcome, COUNT(*) FROM batchd.batchd_request GROUP BY outcome")  # type: ignore[arg-type]
-        )
+        return dict(self.execute("SELECT outcome, COUNT(*) FROM batchd.batchd_request GROUP BY outcome"))
 
     def reasons(self) -> list[Any]:
         """(outcome, code, sentence) of each request that was not written."""
         return self.execute(
-            "SELECT r.outcome, g.error_code, g.error_text FROM batchd.batchd_request r "
-            "JOIN batchd.batchd_gate g ON g.key_int = r.key_int AND g.key_hash = r.key_hash "
+            "SELECT r.outcome, r.error_code, r.error_text FROM batchd.batchd_request r "
             "WHERE r.outcome <> N'applied' ORDER BY r.batch_id, r.seq"
         )
 
@@ -172,12 +182,36 @@ class Lane:
             database.engine.dispose()
 
 
-def fields(**types: str) -> str:
-    """``[tasks.lane.fields]`` with one field for each column, named as the column."""
-    lines = [f'{name} = {{ type = "{kind}", nullable = true, column = "{name}" }}' for name, kind in types.items()]
-    return "\n".join(["[tasks.lane.fields]", *lines])
+def a_task(
+    name: str,
+    table: str,
+    *,
+    schema: str | None = "dbo",
+    key: Sequence[str] = ("Id",),
+    pending: str = "done IS NULL",
+    prompt: str = "{{ body }}",
+    on_success: str = '{ done = { now = "utc" } }',
+    more: str = "",
+    **columns: str,
+) -> str:
+    """A task whose rows say in ``body`` what is to be answered; ``columns`` are those that are written."""
+    place = more if schema is None else f"schema = {json.dumps(schema)}\n{more}"
+    named = {"table": table, "key": list(key), "pending": pending, "prompt": prompt}
+    texts = {setting: json.dumps(value) for setting, value in named.items()}
+    return TASK.format(name=name, on_success=on_success, more=f"{place}\n{fields(name, columns)}", **texts)
 
 
-def said(*answers: dict[str, Any]) -> Sequence[str]:
-    """Texts of rows, each of which is its own answer."""
-    return [json.dumps(answer, ensure_ascii=False) for answer in answers]
+def fields(task: str, columns: Mapping[str, str]) -> str:
+    """One field for each column, which may be NULL; ``json`` is an array that is stored as JSON text."""
+    lines = [f"[tasks.{task}.fields]"]
+    for at, (column, kind) in enumerate(columns.items()):
+        said = {"json": 'type = "array", items = "string", store = "json"'}.get(
+            kind, f'type = "{kind}", nullable = true'
+        )
+        lines.append(f"f{at} = {{ {said}, column = {json.dumps(column)} }}")
+    return "\n".join(lines)
+
+
+def said(*values: Any) -> str:
+    """A row's text that is its own answer: what goes into the written columns, in their order."""
+    return json.dumps({f"f{at}": value for at, value in enumerate(values)}, ensure_ascii=False)

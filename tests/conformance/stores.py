@@ -48,6 +48,7 @@ class StoreUnderTest(Protocol):
         types: its SQL for each kind of column that it has.
         equalities: its SQL for each equality that it has of ``varchar`` columns; a column may need a type for it.
         indexes: which kinds of unique indexes it has that don't keep a column unique.
+        takes_offsets: a time may be given to it with its offset from UTC.
         refuses_not: reasons for which it refuses no value.
         usual_equality: that of a text column of which nothing else is said.
     """
@@ -56,6 +57,7 @@ class StoreUnderTest(Protocol):
     types: Mapping[Kind, str]
     equalities: Mapping[KeyEquality, str]
     indexes: frozenset[str]
+    takes_offsets: bool
     refuses_not: frozenset[str]
     usual_equality: KeyEquality
 
@@ -82,6 +84,9 @@ class StoreUnderTest(Protocol):
 
     def refuse_updates(self, table: str, words: str) -> None:
         """A trigger of the user's, that lets no row be changed, and says so in these words."""
+
+    def audit_updates(self, table: str) -> None:
+        """A trigger of the user's, that adds two rows to the table ``audit`` for each row that is changed."""
 
     def execute(self, sql: str, *parameters: Any) -> list[Any]:
         """Runs one statement as a person would, with ``?`` for parameters; committed at once."""
@@ -137,14 +142,30 @@ def insert_distinct(db: StoreUnderTest, rows: Sequence[Sequence[Any]], names: Se
 
 def grants_of(db: Database, definition: TaskDefinition, login: str) -> tuple[str, ...]:
     """The statements that let a login work on a task's table, as `batchd db grants` prints them."""
-    columns = [column["name"] for column in sa.inspect(db.engine).get_columns(definition.table)]
-    named = [name for name in columns if re.search(rf"\b{re.escape(name)}\b", definition.pending or "")]
-    read = dict.fromkeys([*definition.key_columns, *definition.inputs, *definition.outputs, *named])
+    named = _named(db, definition.table, definition.pending)
+    written = () if definition.target else definition.outputs
+    read = dict.fromkeys([*definition.key_columns, *definition.inputs, *written, *named])
     if definition.guard_column:
         read[definition.guard_column] = None
     place = place_of(db.url.render_as_string(hide_password=False), None)
-    table = TaskTable(definition.table, definition.table_schema, tuple(read), definition.outputs)
-    return grants_for(place, table, login).table
+    table = TaskTable(definition.table, definition.table_schema, tuple(read), written)
+    return grants_for(place, table, login, _target_of(db, definition)).table
+
+
+def _target_of(db: Database, definition: TaskDefinition) -> TaskTable | None:
+    if definition.target is None:
+        return None
+    target, outputs = definition.target, definition.outputs
+    key, named = tuple(column.name for column in target.key), _named(db, target.table, definition.pending)
+    if target.mode == "insert":
+        return TaskTable(target.table, target.table_schema, tuple({*key, *named}), (*key, *outputs), "INSERT")
+    return TaskTable(target.table, target.table_schema, tuple({*key, *outputs, *named}), outputs)
+
+
+def _named(db: Database, table: str, pending: str | None) -> list[str]:
+    """The columns of a table that a predicate names."""
+    columns = [column["name"] for column in sa.inspect(db.engine).get_columns(table)]
+    return [name for name in columns if re.search(rf"\b{re.escape(name)}\b", pending or "")]
 
 
 def runtime_role(db: Database) -> list[str]:

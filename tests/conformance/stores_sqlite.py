@@ -40,6 +40,7 @@ class SqliteUnderTest:
         "rtrim": "TEXT COLLATE RTRIM",
     }
     indexes = frozenset({"partial", "expression"})
+    takes_offsets = True
     refuses_not = frozenset(["not a date", "too long"])
     usual_equality: KeyEquality = "exact"
 
@@ -81,6 +82,13 @@ class SqliteUnderTest:
     def refuse_updates(self, table: str, words: str) -> None:
         self.execute(
             f"CREATE TRIGGER refuses BEFORE UPDATE ON {self.quote(table)} BEGIN SELECT RAISE(ABORT, '{words}'); END"
+        )
+
+    def audit_updates(self, table: str) -> None:
+        self.create_table("audit", ColumnSpec("n", "integer"))
+        self.execute(
+            f"CREATE TRIGGER audits AFTER UPDATE ON {self.quote(table)} "
+            "BEGIN INSERT INTO audit (n) VALUES (1); INSERT INTO audit (n) VALUES (2); END"
         )
 
     def execute(self, sql: str, *parameters: Any) -> list[Any]:

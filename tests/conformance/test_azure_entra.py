@@ -18,10 +18,11 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 
+from batchd.entra import EntraIdentity
 from batchd.errors import ConfigError, VendorAuthError, VendorError, VendorUnreachableError
 from batchd.vendors.azure import AzureVendor
 from batchd.vendors.connection import AzureConnection
-from batchd.vendors.entra import EntraIdentity, token_provider
+from batchd.vendors.entra import token_provider
 from tests.conformance.azure_vendor import AzureSandbox, start_azure
 
 PRINCIPAL = EntraIdentity("service_principal", "app-1", "tenant-1", "hunter2")

@@ -25,16 +25,20 @@ class Done:
 
 
 class Crew:
-    """So many workers. Their functions get a slot first, then the job's arguments."""
+    """So many workers, each with a ``database`` of its own of this kind.
 
-    def __init__(self, workers: int) -> None:
+    Their functions get a slot first, then the job's arguments.
+    """
+
+    def __init__(self, workers: int, database: str) -> None:
+        self.database = database
         # Spawned, not forked: each worker forks its own children, from a process without threads.
         context = multiprocessing.get_context("spawn")
         self._connections: list[Connection] = []
         self._workers = []
         for _ in range(workers):
             ours, theirs = context.Pipe()
-            worker = context.Process(target=_work, args=(theirs,))
+            worker = context.Process(target=_work, args=(theirs, database))
             worker.start()
             theirs.close()
             self._connections.append(ours)
@@ -66,8 +70,8 @@ def _hand_over(connection: Connection, function: Callable[..., Any], waiting: It
     return False
 
 
-def _work(connection: Connection) -> None:
-    with tempfile.TemporaryDirectory(prefix="batchd-drill-") as folder, Slot(Path(folder)) as slot:
+def _work(connection: Connection, database: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="batchd-drill-") as folder, Slot(Path(folder), database) as slot:
         while (job := connection.recv()) is not None:
             connection.send(_done(slot, *job))
 

@@ -14,7 +14,8 @@ _SECONDS = 25.0
 
 def several_daemons(crew: Crew, chance: random.Random, *, full: bool) -> Iterator[Line]:
     """Races of two and four processes, then a process that sleeps at each point while another takes over."""
-    races = Line("race of two and four processes, 1,000 rows" if full else "race of two processes, 300 rows")
+    name = "race of two and four processes, 1,000 rows" if full else "race of two processes, 300 rows"
+    races = Line(name, crew.database)
     drawn = [(1000, many, chance.randrange(10**6)) for many in (2, 4) for _ in range(2)]
     for done in crew.do(race, drawn if full else [(300, 2, chance.randrange(10**6))]):
         _count(races, done)
@@ -22,7 +23,7 @@ def several_daemons(crew: Crew, chance: random.Random, *, full: bool) -> Iterato
             races.kills += done.found.kills
             races.faults.add(done.found.faults, f"rows, processes, seed {done.arguments}")
     yield races
-    sleepers = Line("asleep through a lease, woken after a takeover")
+    sleepers = Line("asleep through a lease, woken after a takeover", crew.database)
     for done in crew.do(fencing, [(full,)]):
         _count(sleepers, done)
         for where, slept in done.found or ():

@@ -40,13 +40,13 @@ def hostile(crew: Crew, chance: random.Random, *, full: bool = True, wanted: str
     ``wanted`` is part of the names of cases.
     """
     friendly = next(crew.do(friendly_rows, [()])).found
-    line, played = Line("hostile vendor"), {}
+    line, played = Line("hostile vendor", crew.database), {}
     for done in crew.do(play, [(case.name, friendly) for case in CASES if wanted in case.name]):
         _count(line, done)
         if done.found is not None:
             played[done.arguments[0]] = done.found
     yield line
-    line = Line("hostile vendor, one kill")
+    line = Line("hostile vendor, one kill", crew.database)
     marked = [case.name for case in CASES if case.killed and case.name in played]
     if not full:
         marked = chance.sample(marked, min(len(marked), _KILLED_IN_CI))
@@ -66,7 +66,7 @@ def play(slot: Slot, name: str, friendly: Rows, blow: Blow | None = None) -> Pla
     """Plays a case, with a kill where one is given, and judges its end."""
     case = _BY_NAME[name]
     scenario = case.scenario
-    slot.begin(scenario.rows, faults=scenario.faults, sql=scenario.sql, **scenario.settings)
+    slot.begin(scenario.rows, faults=scenario.faults, change=scenario.change, **scenario.settings)
     played = Played()
     try:
         _act(slot, case, blow, played)

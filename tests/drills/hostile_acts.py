@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from tests.conformance.stores import moment
 from tests.drills.scenarios import Happening
 from tests.drills.slot import Slot
 
@@ -62,7 +63,8 @@ def waits(seconds: float) -> Happening:
     """The ledger shows that the batch is left alone for so long."""
 
     def act(slot: Slot) -> None:
-        ((left,),) = slot.execute("SELECT (julianday(max(not_before)) - julianday('now')) * 86400.0 FROM batchd_batch")
+        ((until,),) = slot.execute("SELECT max(not_before) FROM batchd_batch")
+        left = None if until is None else (moment(until) - slot.database.clock()).total_seconds()
         if left is None or not seconds - _TOLERANCE < left <= seconds:
             raise NotSeenError(f"the batch waits for {left} s, and not for {seconds} s")
 

@@ -45,11 +45,14 @@ class Faults:
 
 def look(slot: Slot) -> End:
     """The end of the case at hand, as the database, the vendor's account and ``batchd verify`` tell it."""
-    rows = slot.execute("SELECT id, resume, name, done_at IS NOT NULL FROM person")
+    rows = slot.execute("SELECT id, resume, name, CASE WHEN done_at IS NULL THEN 0 ELSE 1 END FROM person")
     gates = slot.execute("SELECT key_int, key_text, state, paid_tries, outcome FROM batchd_gate")
     outcomes = slot.execute("SELECT key_int, outcome FROM batchd_request WHERE batch_id > 1")
     findings = slot.execute("SELECT kind FROM batchd_finding WHERE closed_at IS NULL")
     audit = slot.execute("SELECT id, count(*) FROM audit GROUP BY id")
+    left = slot.execute(
+        "SELECT id, state, held_from FROM batchd_batch WHERE state NOT IN ('closed', 'failed', 'abandoned')"
+    )
     return End(
         rows={row[0]: tuple(row[1:]) for row in rows},
         gates={(row[0], row[1]): tuple(row[2:]) for row in gates},
@@ -57,9 +60,7 @@ def look(slot: Slot) -> End:
         findings=Counter(row[0] for row in findings),
         paid=slot.vendor.paid(),
         writes=Counter({row[0]: row[1] for row in audit}),
-        open_batches=slot.execute(
-            "SELECT id, state, held_from FROM batchd_batch WHERE state NOT IN ('closed', 'failed', 'abandoned')"
-        ),
+        open_batches=left,
         violations=_violations(slot),
     )
 
@@ -114,6 +115,6 @@ def soundness(end: End) -> Faults:
     faults = Faults(unexplained=list(end.violations))
     gated = {key for key, _ in end.gates}
     for key, (resume, _, done) in end.rows.items():
-        if not done and key not in gated and resume is not None and not isinstance(key, str):
+        if not done and key not in gated and resume is not None and isinstance(key, int):
             faults.unexplained.append(f"row {key} is pending and nobody is at work on it")
     return faults

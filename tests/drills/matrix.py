@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from batchd.failpoints import POINTS
@@ -104,10 +104,10 @@ def first_recovery_point(recovery: Sequence[str], routine_points: frozenset[str]
     return next((point for point in recovery if point not in routine_points), "")
 
 
-def never_passed(traces: Iterable[Trace]) -> list[str]:
+def never_passed(traces: Iterable[Trace], left_out: Collection[str] = ()) -> list[str]:
     """Registered points that no scenario passes: a drill that can't hit them proves nothing about them."""
     passed = {point for one in traces for points in one.passed for point in points}
-    return [point for point in POINTS if point not in passed]
+    return [point for point in POINTS if point not in passed and point not in left_out]
 
 
 def first_scenarios(traces: Mapping[str, Trace]) -> dict[str, str]:
@@ -132,4 +132,4 @@ def pairs(traces: Mapping[str, Trace], number: int, chance: random.Random) -> It
 
 
 def _begin(slot: Slot, scenario: Scenario) -> None:
-    slot.begin(scenario.rows, faults=scenario.faults, sql=scenario.sql, **scenario.settings)
+    slot.begin(scenario.rows, faults=scenario.faults, change=scenario.change, **scenario.settings)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.drills.databases import NAMES, SQLITE
 from tests.drills.forking import Process
 from tests.drills.judge import Faults, compare, look
 from tests.drills.matrix import Trace
@@ -23,7 +24,6 @@ from tests.drills.race_sleepers import (
     end_of,
     finish,
     has_ended,
-    holds_the_database,
     is_asleep,
     is_leased,
     let_all_end,
@@ -136,7 +136,7 @@ class _Referee:
         elif not sleeps and self._chance.random() < _STOPPED and self._others_awake(racer):
             racer.process.send(signal.SIGSTOP)
             # In a transaction it keeps everybody from writing: nobody can take anything over.
-            self._let_sleep(racer, _NAPS[:1] if holds_the_database(self._slot) else _NAPS)
+            self._let_sleep(racer, _NAPS[:1] if self._slot.database.is_locked() else _NAPS)
 
     def _others_awake(self, racer: _Racer) -> bool:
         return any(one.wakes_at is None for one in self._racers if one is not racer)
@@ -181,12 +181,13 @@ def main() -> int:
     """Runs one race, or several with seeds of their own."""
     parser = argparse.ArgumentParser(prog="python -m tests.drills.race", description=__doc__)
     parser.add_argument("--processes", type=int, nargs="+", default=[2, 4])
+    parser.add_argument("--database", choices=NAMES, default=SQLITE)
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=_SECONDS, help="how long the racers are disturbed at most")
     parser.add_argument("--seed", type=int, nargs="+", default=[random.SystemRandom().randrange(10**6)])
     options = parser.parse_args()
     failed = False
-    with tempfile.TemporaryDirectory(prefix="batchd-race-") as folder, Slot(Path(folder)) as slot:
+    with tempfile.TemporaryDirectory(prefix="batchd-race-") as folder, Slot(Path(folder), options.database) as slot:
         calm = undisturbed(slot, options.rows)
         for seed in options.seed:
             for processes in options.processes:

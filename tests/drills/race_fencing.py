@@ -16,7 +16,6 @@ from tests.drills.race_sleepers import (
     fell_asleep,
     finish,
     has_ended,
-    holds_the_database,
     is_leased,
     let_all_end,
     losses,
@@ -121,13 +120,13 @@ def _blows(undisturbed: Trace, *, full: bool) -> Iterator[Blow]:
 
 def sleep_at(slot: Slot, scenario: Scenario, undisturbed: Trace, blow: Blow) -> Slept:
     """Plays a scenario of one act with a process that sleeps there, while another one finishes all there is."""
-    slot.begin(scenario.rows, faults=scenario.faults, sql=scenario.sql, **scenario.settings)
+    slot.begin(scenario.rows, faults=scenario.faults, change=scenario.change, **scenario.settings)
     faults = Faults()
     with none_left() as started:
         sleeper = slot.start(*RUN, failpoint=f"{blow.point}:{blow.passing}:STOP")
         started.append(sleeper)
         asleep = fell_asleep(sleeper)
-        blocked = asleep and holds_the_database(slot)
+        blocked = asleep and slot.database.is_locked()
         if asleep and not blocked:
             end_leases(slot)
             finish(slot, faults)
@@ -165,8 +164,8 @@ def fight(slot: Slot, undisturbed: Trace, duel: Duel) -> Slept:
 def standing(slot: Slot) -> dict[str, list[Any]]:
     """All that a process without a lease must leave alone; leases themselves are not part of it."""
     return {
-        "row": slot.execute("SELECT * FROM person ORDER BY id"),
-        "write": slot.execute("SELECT * FROM audit ORDER BY rowid"),
+        "row": slot.execute("SELECT id, resume, name, done_at FROM person ORDER BY id"),
+        "write": sorted(slot.execute("SELECT id, name FROM audit")),
         "gate": slot.execute("SELECT key_int, state, batch_id, seq, paid_tries FROM batchd_gate ORDER BY key_int"),
         "request": slot.execute("SELECT batch_id, seq, outcome FROM batchd_request ORDER BY batch_id, seq"),
         "batch": slot.execute(

@@ -3,10 +3,8 @@
 import contextlib
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from tests.drills.forking import PATIENCE, Ended, Process
@@ -58,17 +56,6 @@ def end_leases(slot: Slot) -> None:
     """Every lease is over now, by the only clock that counts: the database's."""
     for table in ("batchd_task", "batchd_batch"):
         slot.execute(f"UPDATE {table} SET lease_expires_at = '2000-01-01 00:00:00.000' WHERE lease_owner IS NOT NULL")
-
-
-def holds_the_database(slot: Slot) -> bool:
-    """True where a sleeper has stopped within a transaction: SQLite has one write lock, and nobody else gets it."""
-    with closing(sqlite3.connect(slot.database, timeout=0.2, isolation_level=None)) as connection:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return True
-        connection.execute("ROLLBACK")
-        return False
 
 
 def losses(slot: Slot) -> int:

@@ -5,7 +5,20 @@ from dataclasses import dataclass, field
 
 from tests.drills.judge import Faults
 
-_HEAD = ("drill", "points", "runs", "kills", "lost rows", "paid twice", "applied twice", "unexplained", "seconds")
+_HEAD = (
+    "drill",
+    "database",
+    "points",
+    "runs",
+    "kills",
+    "lost rows",
+    "paid twice",
+    "applied twice",
+    "unexplained",
+    "seconds",
+)
+# The first columns are words.
+_WORDS = 2
 
 
 @dataclass(slots=True)
@@ -13,6 +26,7 @@ class Line:
     """One part of a drill, added up."""
 
     name: str
+    database: str
     points: set[str] = field(default_factory=set)
     runs: int = 0
     kills: int = 0
@@ -25,7 +39,7 @@ class Line:
         found = self.faults
         figures = (len(self.points), self.runs, self.kills, *map(len, (found.lost, found.paid_twice)))
         figures += (len(found.applied_twice), len(found.unexplained) + len(self.errors))
-        return (self.name, *map(str, figures), f"{self.seconds:.0f}")
+        return (self.name, self.database, *map(str, figures), f"{self.seconds:.0f}")
 
     @property
     def failed(self) -> bool:
@@ -45,9 +59,8 @@ def table(lines: list[Line]) -> str:
     widths = [max(len(row[at]) for row in rows) for at in range(len(_HEAD))]
     shown = []
     for row in rows:
-        first, rest = (
-            row[0].ljust(widths[0]),
-            (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+        cells = zip(row, widths, strict=True)
+        shown.append(
+            "  ".join(cell.ljust(width) if at < _WORDS else cell.rjust(width) for at, (cell, width) in enumerate(cells))
         )
-        shown.append("  ".join([first, *rest]))
     return "\n".join([shown[0], "  ".join("-" * width for width in widths), *shown[1:]])

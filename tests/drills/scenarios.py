@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.drills.databases import Change
 from tests.drills.slot import Slot
 
 Command = tuple[str, ...]
@@ -26,7 +27,7 @@ class Scenario:
         acts: commands, and functions for what others do in between.
         rows: how many pending rows there are, ids from 1.
         faults: as for the sandbox's ``PUT /_sandbox/faults``.
-        sql: run on the fresh database.
+        change: what people have changed at the fresh database.
         settings: what the config says otherwise, see ``slot.SETTINGS``.
         most_paid: how often the vendor may bill one input by its own doing: two batches for one create.
     """
@@ -35,7 +36,7 @@ class Scenario:
     acts: tuple[Command | Happening, ...] = (RUN,)
     rows: int = 32
     faults: Mapping[str, Any] = field(default_factory=dict)
-    sql: str = ""
+    change: Change | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     most_paid: int = 1
 
@@ -72,19 +73,13 @@ def remove_results(slot: Slot) -> None:
         (slot.folder / "spool" / f"{uid}.output.jsonl").unlink()
 
 
-def hide_column(slot: Slot) -> None:
-    """A migration takes the column away that answers go to."""
-    slot.execute("DROP TRIGGER person_audit")
-    slot.execute("ALTER TABLE person RENAME COLUMN name TO full_name")
+def people_change(change: Change) -> Happening:
+    """Somebody changes something at the database."""
 
+    def act(slot: Slot) -> None:
+        slot.change(change)
 
-def show_column(slot: Slot) -> None:
-    """The migration is taken back."""
-    slot.execute("ALTER TABLE person RENAME COLUMN full_name TO name")
-    slot.execute(
-        "CREATE TRIGGER person_audit AFTER UPDATE OF name ON person"
-        " BEGIN INSERT INTO audit VALUES (NEW.id, NEW.name); END"
-    )
+    return act
 
 
 def make_room(slot: Slot) -> None:
@@ -112,50 +107,23 @@ def adopt_the_newest(slot: Slot) -> Command:
     return ("resolve", "2", "--adopt", slot.vendor.newest())
 
 
-def accept_row_three(slot: Slot) -> None:
-    """The constraint that refused a row is dropped."""
-    slot.execute("DROP TRIGGER no_three")
-
-
-# Others finish rows, or take the lease, at the very moment that a trigger names.
-_FINISHED_MEANWHILE = """
-CREATE TRIGGER meanwhile AFTER INSERT ON batchd_batch BEGIN
-    UPDATE person SET done_at = 'by somebody else' WHERE id IN (3, 21, 22);
-END;
-"""
-_STOLEN_LEASE = """
-CREATE TRIGGER thief AFTER UPDATE OF state ON batchd_batch WHEN NEW.state = 'submitting' AND NEW.id = 2 BEGIN
-    UPDATE batchd_batch SET lease_owner = NULL, lease_epoch = lease_epoch + 1 WHERE id = NEW.id;
-END;
-"""
-_REFUSED_ROW = """
-CREATE TRIGGER no_three BEFORE UPDATE OF name ON person WHEN NEW.id = 3
-BEGIN SELECT RAISE(ABORT, 'row three is not written'); END;
-"""
-# Text in a column of whole numbers, which SQLite allows; and a row without text, where the task wants one.
-_ODD_ROWS = """
-INSERT INTO person (id, resume) VALUES ('no number', 'Grace');
-INSERT INTO person (id, resume) VALUES (900, NULL);
-"""
-
-
 def forget_ledger(slot: Slot) -> None:
     """The database as it was before batchd came."""
-    names = slot.execute("SELECT type, name FROM sqlite_master WHERE name LIKE 'batchd%' AND type IN ('view', 'table')")
-    for kind, name in sorted(names, reverse=True):
-        slot.execute(f"DROP {kind.upper()} {name}")
+    slot.database.forget_ledger()
 
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("plain"),
     Scenario("upgrade", (forget_ledger, ("db", "upgrade"), RUN), rows=12),
-    Scenario("rows that cannot be sent", rows=10, sql=_ODD_ROWS),
+    Scenario("rows that cannot be sent", rows=10, change="add odd rows"),
     Scenario(
         "answers asked for again",
         rows=14,
         faults={"lines": {"kind_by_input": [{"contains": "Number7 ", "kind": "invalid_json"}]}},
     ),
-    Scenario("rows finished meanwhile", rows=22, sql=_FINISHED_MEANWHILE, settings={"max_open_batches": 5}),
+    Scenario(
+        "rows finished meanwhile", rows=22, change="finish three rows meanwhile", settings={"max_open_batches": 5}
+    ),
     Scenario("many batches", rows=45, settings={"max_open_batches": 5, "batch_duration": "400ms"}),
     Scenario("files removed at the end", rows=12, settings={"daemon": 'keep_files = "0s"'}),
     Scenario("created, not answered", rows=12, faults=routes(route("batches.create", after_effect=True))),
@@ -182,7 +150,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         settings={"batch_duration": "8s"},
         most_paid=2,
     ),
-    Scenario("the lease is lost during the create", rows=12, sql=_STOLEN_LEASE),
+    Scenario("the lease is lost during the create", rows=12, change="steal a lease"),
     Scenario("a refused create", rows=12, faults=routes(route("batches.create", 429, code="rate_limit_exceeded"))),
     Scenario(
         "an input file is lost",
@@ -228,10 +196,10 @@ SCENARIOS: tuple[Scenario, ...] = (
             ("submit",),
             ("pause", "people"),
             RUN,
-            hide_column,
+            people_change("hide a column"),
             ("resume", "people"),
             ("check", "2"),
-            show_column,
+            people_change("show the column"),
             ("resolve", "2"),
             RUN,
         ),
@@ -283,6 +251,9 @@ SCENARIOS: tuple[Scenario, ...] = (
         settings={"resubmit": "hold"},
     ),
     Scenario(
-        "written by reapply", (RUN, accept_row_three, ("reapply", "--task", "people"), RUN), rows=12, sql=_REFUSED_ROW
+        "written by reapply",
+        (RUN, people_change("accept the row"), ("reapply", "--task", "people"), RUN),
+        rows=12,
+        change="refuse a row",
     ),
 )

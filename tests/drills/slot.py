@@ -2,20 +2,21 @@
 
 import json
 import shutil
-import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 from batchd.failpoints import ARMED, LOGGED
+from tests.drills.databases import SQLITE, Change, Database, database_of
 from tests.drills.forking import Ended, Process
 from tests.drills.vendor import Vendor
 
 CONFIG = """\
 [database]
-url = "sqlite:///people.db"
+url = {url}
+{password}
 [vendors.local]
 kind = "sandbox"
 batch_duration = "{batch_duration}"
@@ -57,27 +58,23 @@ SETTINGS: dict[str, Any] = {
     "max_open_batches": 2,
 }
 
-# The audit counts every write to a row, whoever makes it: a row that is written twice was applied twice.
-TABLE = """
-CREATE TABLE person (id INT PRIMARY KEY, resume TEXT, name TEXT, done_at TEXT);
-CREATE TABLE audit (id INT, name TEXT);
-CREATE TRIGGER person_audit AFTER UPDATE OF name ON person BEGIN INSERT INTO audit VALUES (NEW.id, NEW.name); END;
-"""
 # Cases of one vendor; then its list is emptied, since every case reads all of it.
 _CASES_A_VENDOR = 25
 _WARM_UP_ID = -1
+_PASSWORD = "DRILL_DATABASE_PASSWORD"
+# Rows in one INSERT: no server takes more than 2,100 values.
+_ROWS_AT_ONCE = 500
 
 
 class Slot:
     """One folder with one vendor. ``log`` holds what all commands of the case at hand have said."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, database: str = SQLITE, **settings: Any) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.database = folder / "people.db"
+        self.database: Database = database_of(database, folder)
         self.log = folder / "batchd.log"
         self.points = folder / "points.log"
-        self._template = folder / "template.db"
         self._spool = folder / "spool"
         self._template_spool = folder / "template.spool"
         self._cases = 0
@@ -90,16 +87,22 @@ class Slot:
 
     def __exit__(self, *_: object) -> None:
         self.vendor.close()
+        self.database.close()
 
     def configure(self, **settings: Any) -> None:
         """Writes the config; what is not named has the drill's usual value (see ``SETTINGS``)."""
-        text = CONFIG.format(**{**SETTINGS, **settings})
+        password = f'password = {{ env = "{_PASSWORD}" }}' if self.database.password else ""
+        # A string of JSON is one of TOML.
+        given = {"url": json.dumps(self.database.url), "password": password, **SETTINGS, **settings}
+        text = CONFIG.format(**given)
         (self.folder / "config.toml").write_text(text, encoding="utf-8")
 
-    def begin(self, rows: int, *, faults: Mapping[str, Any] | None = None, sql: str = "", **settings: Any) -> None:
+    def begin(
+        self, rows: int, *, faults: Mapping[str, Any] | None = None, change: Change | None = None, **settings: Any
+    ) -> None:
         """Starts a case: a table with so many pending rows, ids from 1, a vendor with these faults.
 
-        ``sql`` is run on the fresh database, for rows and triggers of the case's own.
+        ``change`` is what people have changed at the fresh database, for rows and triggers of the case's own.
         """
         if self._cases and self._cases % _CASES_A_VENDOR == 0:
             self.configure()
@@ -108,14 +111,19 @@ class Slot:
         self._put_back()
         self.configure(**settings)
         self.execute("UPDATE batchd_installation SET installation_id = ?", uuid.uuid4().hex)
-        with closing(sqlite3.connect(self.database)) as connection, connection:
-            connection.executemany("INSERT INTO person (id, resume) VALUES (?, ?)", people(rows))
-            connection.executescript(sql)
+        self._add(people(rows))
+        if change:
+            self.change(change)
         self.vendor.begin(faults or {})
 
     def start(self, *arguments: str, failpoint: str = "", traced: bool = False) -> Process:
         """Starts ``batchd``, with a fault point armed, or noting the points it passes in ``points``."""
-        environment = {ARMED: failpoint, LOGGED: str(self.points) if traced else ""}
+        environment = {
+            ARMED: failpoint,
+            LOGGED: str(self.points) if traced else "",
+            _PASSWORD: self.database.password,
+        }
+        self.database.let_go()
         if traced:
             self.points.unlink(missing_ok=True)
         return Process(arguments, folder=self.folder, environment=environment, log=self.log)
@@ -130,8 +138,12 @@ class Slot:
 
     def execute(self, sql: str, *values: object) -> list[Any]:
         """What a person at the database sees and does."""
-        with closing(sqlite3.connect(self.database, timeout=30)) as connection, connection:
-            return connection.execute(sql, values).fetchall()
+        return self.database.execute(sql, *values)
+
+    def change(self, change: Change) -> None:
+        """What people change at the database."""
+        for statement in self.database.changes[change]:
+            self.execute(statement)
 
     def document(self, *arguments: str) -> dict[str, Any]:
         """What a command with ``--json`` says."""
@@ -153,37 +165,33 @@ class Slot:
         """A ledger with one finished batch that the vendor knows too: without it an absence would prove nothing."""
         self.vendor.control("POST", "reset")
         self.vendor.begin({})
-        self._remove_database()
-        with closing(sqlite3.connect(self.database)) as connection, connection:
-            connection.executescript(TABLE)
-            connection.execute("INSERT INTO person (id, resume) VALUES (?, 'warming up')", (_WARM_UP_ID,))
+        self._remove_files()
+        self.database.create()
+        self._add([(_WARM_UP_ID, "warming up")])
         self._expect("db", "upgrade")
         self._expect("run", "--until-idle")
         self.execute("DELETE FROM audit")
         self.execute("DELETE FROM person")
-        self._keep_template()
+        self.database.keep()
+        shutil.rmtree(self._template_spool, ignore_errors=True)
+        shutil.copytree(self._spool, self._template_spool)
+
+    def _add(self, rows: Sequence[tuple[int, str]]) -> None:
+        for some in (rows[at : at + _ROWS_AT_ONCE] for at in range(0, len(rows), _ROWS_AT_ONCE)):
+            marks = ", ".join(["(?, ?)"] * len(some))
+            self.execute(f"INSERT INTO person (id, resume) VALUES {marks}", *chain.from_iterable(some))
 
     def _expect(self, *arguments: str) -> None:
         ended = self.run(*arguments)
         if ended != Ended(0, None):
             raise RuntimeError(f"batchd {' '.join(arguments)} ended with {ended}: {self.said()}")
 
-    def _keep_template(self) -> None:
-        self._template.unlink(missing_ok=True)
-        self.execute("VACUUM INTO ?", str(self._template))
-        shutil.rmtree(self._template_spool, ignore_errors=True)
-        shutil.copytree(self._spool, self._template_spool)
-
     def _put_back(self) -> None:
-        self._remove_database()
+        self._remove_files()
         shutil.copytree(self._template_spool, self._spool)
-        shutil.copy(self._template, self.database)
-        with closing(sqlite3.connect(self.database)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
+        self.database.put_back()
 
-    def _remove_database(self) -> None:
-        for ending in ("", "-wal", "-shm"):
-            self.database.with_name(self.database.name + ending).unlink(missing_ok=True)
+    def _remove_files(self) -> None:
         shutil.rmtree(self._spool, ignore_errors=True)
         self.log.unlink(missing_ok=True)
 

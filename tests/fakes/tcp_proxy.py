@@ -105,9 +105,13 @@ class TcpProxy:
     def go_down(self) -> None:
         """Resets all connections, and refuses new ones."""
         self._open = False
-        # Stays bound, so that nobody else takes the port meanwhile.
         self._listening.shutdown(socket.SHUT_RDWR)
         self._accepting.join(_PATIENCE)
+        self._listening.close()
+        # Bound, and not listened at: nobody else takes the port meanwhile.
+        self._listening = socket.socket()
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listening.bind((HOST, self.port))
         self.reset()
 
     def come_back(self) -> None:

@@ -53,12 +53,14 @@ class FakeTdsServer:
     Attributes:
         login: what a login is answered; None lets everybody in.
         tls: with it the server insists on encryption; no client gets beyond the handshake.
+        tokens: of Entra ID, by which clients have logged in.
     """
 
     login: Told | HangUp | None = None
     answers: dict[str, Answer] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
     port: int = 0
+    tokens: list[str] = field(default_factory=list)
     _open: list[socket.socket] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -100,6 +102,7 @@ class FakeTdsServer:
             client.sendall(tds.packets(tds.RESPONSE, tds.prelogin(tds.ENCRYPTION if self.tls else tds.NO_ENCRYPTION)))
             return self.tls is None or _shake_hands(client, self.tls)
         if kind == tds.LOGIN7:
+            self.tokens += tds.tokens_of_entra(payload)
             return self._let_in(client)
         if kind == tds.ATTENTION:
             return _sent(client, tds.done(attention=True))

@@ -18,6 +18,9 @@ _COLLATION = bytes.fromhex("0904d00034")  # Latin1_General_CI_AS
 _MORE, _ERROR, _COUNT, _ATTENTION = 0x0001, 0x0002, 0x0010, 0x0020
 _CALLS_THAT_GIVE_A_HANDLE = {11, 13}  # sp_prepare, sp_prepexec
 _BY_NUMBER = 0xFFFF
+# LOGIN7: OptionFlags3, and where ibExtension stands.
+_OPTION_FLAGS_3, _HAS_EXTENSION, _EXTENSION = 27, 0x10, 56
+_FEDAUTH, _SECURITY_TOKEN, _LAST_FEATURE = 2, 1, 0xFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,20 @@ def prelogin(encryption: int) -> bytes:
         head += struct.pack(">BHH", token, offset + len(body), len(value))
         body += value
     return head + b"\xff" + body
+
+
+def tokens_of_entra(login: bytes) -> list[str]:
+    """The token in LOGIN7's extension FEDAUTH (library 1, security token); none where a login is by password."""
+    (at,) = struct.unpack_from("<H", login, _EXTENSION)
+    (features,) = struct.unpack_from("<I", login, at) if login[_OPTION_FLAGS_3] & _HAS_EXTENSION else (len(login),)
+    found = []
+    while features < len(login) and login[features] != _LAST_FEATURE:
+        feature, length = struct.unpack_from("<BI", login, features)
+        data = login[features + 5 : features + 5 + length]
+        if feature == _FEDAUTH and data[0] >> 1 == _SECURITY_TOKEN:
+            found.append(data[5 : 5 + struct.unpack_from("<I", data, 1)[0]].decode("utf-16-le"))
+        features += 5 + length
+    return found
 
 
 def logged_in() -> bytes:

@@ -72,7 +72,9 @@ def _servers() -> Iterator[dict[str, str]]:
 def _say_what_is_missing(urls: dict[str, str]) -> None:
     for server in wanted():
         if server.given.variable not in urls:
-            sys.stderr.write(f"servers: no {server.given.name} here; its tests will say so\n")
+            sys.stderr.write(
+                f"servers: no {server.given.name} here; its tests will say so (--with-servers installs it)\n"
+            )
 
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> int:

@@ -99,7 +99,9 @@ def test_plain_text_is_written_as_it_came(text: str) -> None:
         ("boolean", "false", False),
         ("boolean", "1", True),
         ("date", '"2026-02-28"', "2026-02-28"),
-        ("time", '"2026-02-28T10:00:00Z"', "2026-02-28T10:00:00Z"),
+        ("time", '"2026-02-28T10:00:00Z"', "2026-02-28T10:00:00"),
+        ("time", '"2026-02-28T10:00:00.250+02:00"', "2026-02-28T08:00:00.250000"),
+        ("time", '"2026-02-28 10:00"', "2026-02-28 10:00"),
         ("time", '"10:00"', "10:00"),
         ("guid", '"{00000000-0000-0000-0000-00000000000A}"', "00000000-0000-0000-0000-00000000000a"),
         ("json", '{"a": ["ü", 1.0]}', '{"a":["ü",1.0]}'),
@@ -112,6 +114,13 @@ def test_values_are_given_the_columns_type(kind: ColumnKind, given_json: str, wr
     value = read_one(f'{{"v": {given_json}}}', kind=kind)
 
     assert (type(value), value) == (type(written), written)
+
+
+def test_a_column_that_takes_offsets_is_given_them() -> None:
+    """Its own time zone is the database's affair."""
+    text = "2026-02-28T10:00:00+02:00"
+
+    assert read_one(f'{{"v": "{text}"}}', kind="time", zoned=True) == text
 
 
 @pytest.mark.parametrize(

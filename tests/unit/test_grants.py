@@ -50,9 +50,9 @@ def test_mysql_grants_columns_and_their_description() -> None:
 def test_sql_server_grants_columns_and_their_description() -> None:
     """VIEW DEFINITION shows the columns' types and keys, and no row."""
     assert on_table(Place("mssql", "batchd")) == (
-        "GRANT SELECT (id, resume, done) ON hr.candidate TO batchd_runtime;",
-        "GRANT UPDATE ([Full Name], done) ON hr.candidate TO batchd_runtime;",
-        "GRANT VIEW DEFINITION ON hr.candidate TO batchd_runtime;",
+        "GRANT SELECT ([id], [resume], [done]) ON [hr].[candidate] TO batchd_runtime;",
+        "GRANT UPDATE ([Full Name], [done]) ON [hr].[candidate] TO batchd_runtime;",
+        "GRANT VIEW DEFINITION ON [hr].[candidate] TO batchd_runtime;",
     )
 
 
@@ -83,7 +83,7 @@ def test_the_ledger_needs_no_right_to_make_or_change_tables(database: str) -> No
     """Rows of the ledger's tables only; of its views and of the installation, SELECT."""
     verbs = {verb for one in LEDGER_RIGHTS.values() for verb in one}
     found = grants_for(Place(database, "ledger"), TABLE, ROLE)
-    on_tables = [line for line in found.ledger if "SCHEMA" not in line]
+    on_tables = [line.replace("[ledger]", "ledger") for line in found.ledger if "SCHEMA" not in line]
 
     assert verbs == {"SELECT", "INSERT", "UPDATE", "DELETE"}
     assert len(on_tables) == len(LEDGER_RIGHTS)
@@ -211,3 +211,46 @@ def test_sqlite_is_told_by_the_files_permissions(tmp_path: Path, capsys: pytest.
     assert "SQLite has no rights to grant" in told
     assert "-rw-r-----" in told
     assert f"chmod 600 {file}" in told
+
+
+@pytest.mark.parametrize(
+    ("database", "mode", "expected"),
+    [
+        ("postgresql", "update", ('GRANT SELECT (person, "Name") ON hr.facts', 'GRANT UPDATE ("Name") ON hr.facts')),
+        ("postgresql", "insert", ("GRANT SELECT (person) ON hr.facts", 'GRANT INSERT (person, "Name") ON hr.facts')),
+        ("mysql", "insert", ("GRANT SELECT (person) ON hr.facts", "GRANT INSERT (person, `Name`) ON hr.facts")),
+        (
+            "mssql",
+            "update",
+            ("GRANT SELECT ([person], [Name]) ON [hr].[facts]", "GRANT UPDATE ([Name]) ON [hr].[facts]"),
+        ),
+        ("mssql", "insert", ("GRANT SELECT ([person]) ON [hr].[facts]", "GRANT INSERT ON [hr].[facts]")),
+    ],
+)
+def test_where_answers_go_elsewhere_the_tasks_table_is_only_read(
+    tmp_path: Path, database: str, mode: str, expected: tuple[str, ...]
+) -> None:
+    """The other table is filled, or added to; SQL Server knows no INSERT into some columns only."""
+    write = f'write = {{ table = "facts", schema = "hr", mode = "{mode}", key = ["person"] }}'
+    rights = rights_of(load(tmp_path, with_task(write, without="on_success")), "resumes")
+
+    found = grants_for(Place(database, "ledger", "app"), rights.table, ROLE, rights.target).table
+
+    assert rights.table.written == ()
+    assert set(expected) <= {statement.removesuffix(f" TO {ROLE};") for statement in found}
+    assert [line for line in found if "candidate" in line and ("UPDATE" in line or "INSERT" in line)] == []
+
+
+def test_what_pending_reads_of_the_other_table_is_granted_too(tmp_path: Path) -> None:
+    """A condition may ask what is written there."""
+    pending = "NOT EXISTS (SELECT 1 FROM facts f WHERE f.person = candidate.id AND f.checked = 1)"
+    text = with_task(
+        f'pending = "{pending}"', 'write = { table = "facts", mode = "insert", key = ["person"] }', without="pending"
+    )
+    with closing(sqlite3.connect(tmp_path / "batchd.db")) as connection:
+        connection.execute("CREATE TABLE candidate (id INTEGER PRIMARY KEY, resume)")
+        connection.execute("CREATE TABLE facts (person INTEGER PRIMARY KEY, Name, done, checked)")
+
+    found = rights_of(load(tmp_path, text), "resumes")
+
+    assert found.target == TaskTable("facts", None, ("person", "checked"), ("person", "Name", "done"), "INSERT")

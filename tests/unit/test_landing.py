@@ -89,3 +89,9 @@ def test_a_before_image_can_be_read_back() -> None:
     assert values == json.loads(before_image(values))
     assert json.loads(before_image({"raw": b"\x00\xff"})) == {"raw": {"hex": "00ff"}}
     assert json.loads(before_image({"raw": memoryview(b"a")})) == {"raw": {"hex": "61"}}
+    assert json.loads(before_image({})) == {}
+
+
+def test_a_row_that_was_not_there_has_a_before_image_too() -> None:
+    """What was added can be told from what was filled, and be taken away."""
+    assert json.loads(before_image(None)) is None

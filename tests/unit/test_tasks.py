@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from batchd.core.fields import FieldSpec
 from batchd.core.outcomes import Limits
 from batchd.core.schema import answer_from_fields
-from batchd.core.tasks import KeyColumn, Marker, TaskDefinition, WriteBack
+from batchd.core.tasks import KeyColumn, Marker, Target, TaskDefinition, WriteBack
 from tests.unit.examples import a_task
 
 NAMES = ("zebra", "apple", "Mango", "élan", "a b", '"q"')
@@ -20,6 +20,8 @@ PARAMS = st.dictionaries(
     st.text(),
     st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5),
 )
+
+TARGET = Target(table="result", key=(KeyColumn(name="person", kind="integer"),))
 
 
 def again(task: TaskDefinition) -> TaskDefinition:
@@ -38,7 +40,8 @@ def test_the_order_of_the_fields_survives() -> None:
 @given(PARAMS, st.text(), SCALARS)
 def test_a_definition_comes_back_as_it_was(params: dict[str, Any], prompt: str, constant: Any) -> None:
     """Also its types: 1, 1.0 and true stay three things; and with it its version."""
-    task = a_task(params=params, prompt=prompt, on_success={"Done": Marker(constant=constant)}, answer=ANSWER)
+    markers = {"Done": Marker(constant=constant)}
+    task = a_task(params=params, prompt=prompt, on_success=markers, answer=ANSWER, target=TARGET)
 
     found = again(task)
 
@@ -61,7 +64,7 @@ def test_the_version_is_the_same_everywhere() -> None:
         {"guard_column": "v"}, {"inputs": ("cv", "name")}, {"endpoint": "/v1/responses"},
         {"params": {"temperature": 0}}, {"system": "s"}, {"prompt": "{{ cv }} "}, {"null_input": "error"},
         {"answer": ANSWER}, {"on_success": {"Done": Marker(source="now")}},
-        {"max_attempts": 4}, {"max_resends": 9}, {"retry_delay": 61.0},
+        {"max_attempts": 4}, {"max_resends": 9}, {"retry_delay": 61.0}, {"target": TARGET},
     ],
 )  # fmt: skip
 def test_any_change_is_another_version(change: dict[str, Any]) -> None:
@@ -100,6 +103,40 @@ def test_another_table_or_key_has_another_fingerprint(change: dict[str, Any]) ->
     assert a_task().fingerprint != a_task(**change).fingerprint
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"table": "other"},
+        {"table_schema": "dbo"},
+        {"mode": "insert"},
+        {"key": (KeyColumn(name="id", kind="integer"),)},
+    ],
+)
+def test_another_table_to_write_to_has_another_fingerprint(change: dict[str, Any]) -> None:
+    """What was written to the one would be taken for done in the other."""
+    task = a_task(target=TARGET)
+
+    assert task.fingerprint != a_task().fingerprint
+    assert task.fingerprint != a_task(target=TARGET.model_copy(update=change)).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("pending", "target", "expected"),
+    [
+        (None, None, False),
+        ("done IS NULL", None, True),
+        (None, TARGET, False),
+        ("wanted = 1 AND results > 2", TARGET, False),
+        ("NOT EXISTS (SELECT 1 FROM Result r WHERE r.person = cv.id)", TARGET, True),
+    ],
+)
+def test_only_a_condition_over_what_is_written_can_be_ended_by_writing(
+    pending: str | None, target: Target | None, *, expected: bool
+) -> None:
+    """Of a read-only source rows are done once they are written, and nobody need be told."""
+    assert expected == a_task(pending=pending, target=target).ends_pending
+
+
 def test_a_keys_equality_is_part_of_the_fingerprint() -> None:
     """The digest of a key follows it."""
     keys = [(KeyColumn(name="id", kind="text", equality=equality),) for equality in ("exact", "nocase", "rtrim")]
@@ -136,6 +173,7 @@ def test_what_a_definition_says_of_itself() -> None:
     assert not task.has_integer_key
     assert a_task().has_integer_key
     assert (task.full_table, a_task().full_table) == ("dbo.people", "people")
+    assert (task.written_table, a_task(target=TARGET).written_table) == ("dbo.people", "result")
     assert Limits(2, 5) == task.limits
 
 

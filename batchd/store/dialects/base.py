@@ -1,11 +1,12 @@
 """What a database must tell the rest of the store."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Select, TableClause, Update
+from sqlalchemy import URL, ColumnElement, Connection, Delete, Engine, FromClause, Insert, Select, TableClause, Update
 from sqlalchemy.types import TypeEngine
 
 from batchd.core.schema import ColumnInfo
@@ -29,10 +30,12 @@ class Refusal:
     Attributes:
         reason: what is wrong, as the end of a sentence, such as "the server refused the login".
         next_command: what to run, install or change next.
+        lacks_right: the login may not do it, and a GRANT would end that.
     """
 
     reason: str
     next_command: str
+    lacks_right: bool = False
 
 
 class LedgerDialect(Protocol):
@@ -85,8 +88,24 @@ class LedgerDialect(Protocol):
     ) -> int:
         """Writes many rows by key; returns how many rows were found. Every change names the same columns."""
 
-    def check_update(self, connection: Connection, update: Update) -> None:
-        """Has the database look at an update without changing a row; raises its own error."""
+    def insert_rows(
+        self,
+        connection: Connection,
+        table: TableClause,
+        keys: Sequence[KeyColumn],
+        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
+        constants: Mapping[str, ColumnElement[Any]],
+    ) -> int:
+        """Adds many rows, their keys among the values; returns how many. Every change names the same columns."""
+
+    def trying(self, connection: Connection) -> AbstractContextManager[object]:
+        """Around a statement that may fail: the transaction goes on after its failure."""
+
+    def check_table(self, connection: Connection, table: str, schema: str | None) -> None:
+        """Refuses a table of which the promises could not be kept. Raises ConfigError, DatabaseError."""
+
+    def check_write(self, connection: Connection, write: Update | Insert | Delete) -> None:
+        """Has the database look at a statement that writes no row at all; raises its own error."""
 
     def key_columns(
         self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
@@ -95,6 +114,12 @@ class LedgerDialect(Protocol):
 
     def columns(self, connection: Connection, table: str, schema: str | None) -> dict[str, ColumnInfo]:
         """The table's columns, by name."""
+
+    def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
+        """The columns of the primary key; none where there is none."""
+
+    def unique_keys(self, connection: Connection, table: str, schema: str | None) -> list[list[str]]:
+        """The columns of each key that the database keeps unique over all rows, the primary key's among them."""
 
     def fault(self, error: Exception) -> Fault:
         """What a driver's error means."""

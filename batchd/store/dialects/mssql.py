@@ -4,12 +4,26 @@ Only batchd's own rows and the task's rows at hand are locked, by key, under REA
 whether the database reads by row versions. No MERGE, and no OUTPUT, which a trigger on the table would forbid.
 """
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Select, TableClause, Update, event
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Delete,
+    Engine,
+    FromClause,
+    Insert,
+    Select,
+    TableClause,
+    Update,
+    event,
+)
 from sqlalchemy.dialects import mssql
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.types import TypeEngine
@@ -18,9 +32,11 @@ from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn
 from batchd.store.dialects import mssql_errors as errors
 from batchd.store.dialects.base import Fault, Refusal
-from batchd.store.dialects.mssql_values import listen_for_texts, update_by_values
+from batchd.store.dialects.mssql_catalog import columns_of, unique_keys
+from batchd.store.dialects.mssql_names import use_names
+from batchd.store.dialects.mssql_values import insert_by_values, listen_for_texts, update_by_values
 from batchd.store.dialects.odbc import is_freetds, odbc_url
-from batchd.store.dialects.reflected import column_info, key_column, reflected_columns
+from batchd.store.dialects.reflected import column_info, key_column
 from batchd.store.dialects.servers import CONNECT_SECONDS, LOCK_SECONDS, listen_for_refusals, place_of
 from batchd.store.scripts import in_schema, until_go
 from batchd.store.types import AsGiven
@@ -34,6 +50,7 @@ _SESSION = (
     "SET NUMERIC_ROUNDABORT, NOCOUNT OFF; SET XACT_ABORT OFF; "
     f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}"
 )
+_NOTHING_TO_ROLL_BACK = "3903"
 _NATIONAL = (mssql.NVARCHAR, mssql.NCHAR, mssql.NTEXT)
 _CODE_PAGES = {65001: "utf-8", 932: "cp932", 936: "gbk", 949: "cp949", 950: "cp950"}
 
@@ -57,10 +74,14 @@ class MssqlDialect:
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
             hide_parameters=True,
+            # What check_write joins has nothing to do with the table, and is meant so.
+            enable_from_linting=False,
             # FreeTDS can't be told the types of parameters beforehand.
             use_setinputsizes=not is_freetds(url),
             connect_args={"timeout": CONNECT_SECONDS},
         )
+        use_names(engine.dialect)
+        engine.dialect.do_rollback = _roll_back  # type: ignore[assignment,method-assign]
         # What the engine was told new sessions begin with; asking for it takes a view that not every server has.
         engine.dialect.get_default_isolation_level = lambda _: "READ COMMITTED"  # type: ignore[assignment,method-assign]
         event.listen(engine, "connect", self._configure)
@@ -124,15 +145,36 @@ class MssqlDialect:
         """By joins with tables of values, of as many rows as the limit of parameters allows."""
         return update_by_values(connection, table, keys, changes, constants)
 
-    def check_update(self, connection: Connection, update: Update) -> None:
-        """There is no EXPLAIN to ask; so it is run, for no row at all."""
-        connection.execute(update.where(sa.text("1 = 0")))
+    def insert_rows(
+        self,
+        connection: Connection,
+        table: TableClause,
+        keys: Sequence[KeyColumn],
+        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
+        constants: Mapping[str, ColumnElement[Any]],
+    ) -> int:
+        """The same, from the tables of values alone."""
+        return insert_by_values(connection, table, keys, changes, constants)
+
+    def trying(self, connection: Connection) -> AbstractContextManager[object]:
+        """A statement that fails leaves the transaction as it was, with XACT_ABORT off."""
+        del connection
+        return contextlib.nullcontext()
+
+    def check_table(self, connection: Connection, table: str, schema: str | None) -> None:
+        """Every table takes part in transactions."""
+        del connection, table, schema
+
+    def check_write(self, connection: Connection, write: Update | Insert | Delete) -> None:
+        """Run for no row at all, there being no EXPLAIN; joined, as it will be, which not every view takes."""
+        values = sa.select(sa.literal_column("1").label("one")).subquery("s")
+        connection.execute(write.where(values.c.one == 1) if isinstance(write, Update) else write)
 
     def key_columns(
         self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
     ) -> list[KeyColumn]:
         """As reflected, with the type and collation that a document's keys are read with."""
-        columns = reflected_columns(connection, table, schema)
+        columns = columns_of(connection, table, schema)
         return [
             key_column(connection, table, schema, columns[name]).model_copy(update=_declared(connection, columns[name]))
             for name in names
@@ -140,9 +182,17 @@ class MssqlDialect:
 
     def columns(self, connection: Connection, table: str, schema: str | None) -> dict[str, ColumnInfo]:
         """As reflected. NVARCHAR counts halves of UTF-16, VARCHAR the bytes of its collation's code page."""
-        columns = reflected_columns(connection, table, schema)
+        columns = columns_of(connection, table, schema)
         pages = _code_pages(connection, {str(getattr(one["type"], "collation", None)) for one in columns.values()})
         return {name: _info(one, pages) for name, one in columns.items()}
+
+    def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
+        """As the catalogue has it."""
+        return unique_keys(connection, table, schema)[0]
+
+    def unique_keys(self, connection: Connection, table: str, schema: str | None) -> list[list[str]]:
+        """Constraints are indexes too; one with a filter says nothing about all rows."""
+        return unique_keys(connection, table, schema)[1]
 
     def fault(self, error: Exception) -> Fault:
         """By the server's error number; SQLSTATE alone says too little."""
@@ -171,6 +221,15 @@ class MssqlDialect:
         # ODBC has begun a transaction, within which the isolation level could not be changed to SNAPSHOT.
         connection.commit()
         self._by_versions = bool(found) and found[0] == 1
+
+
+def _roll_back(connection: Any) -> None:
+    """What a trigger, or the server, has rolled back already is an error to drivers; it would hide the first."""
+    try:
+        connection.rollback()
+    except Exception as error:
+        if errors.code(error) != _NOTHING_TO_ROLL_BACK:
+            raise
 
 
 def _moved(

@@ -34,13 +34,17 @@ FIREWALL = Refusal(
 NO_RIGHT_ON_TABLE = Refusal(
     "the login lacks a right on a table, view or procedure",
     "run: batchd db grants TASK, and have a DBA run what it prints",
+    lacks_right=True,
 )
 NO_RIGHT_ON_COLUMN = Refusal(
-    "the login lacks a right on a column", "run: batchd db grants TASK, and have a DBA run what it prints"
+    "the login lacks a right on a column",
+    "run: batchd db grants TASK, and have a DBA run what it prints",
+    lacks_right=True,
 )
 NO_RIGHT_FOR_THIS = Refusal(
     "the login lacks a right beyond those on tables and columns",
     "run: batchd db grants TASK, and have a DBA run what it prints",
+    lacks_right=True,
 )
 TABLE_GONE = Refusal("a table or view that this needs is not there", "run: batchd check-config")
 COLUMN_GONE = Refusal("a column that this needs is not there", "run: batchd check-config")

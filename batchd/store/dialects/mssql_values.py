@@ -7,20 +7,31 @@ refuses; keys are converted to the type and collation of their column, so that i
 """
 
 import decimal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, TableClause, event
+from sqlalchemy.dialects import mssql
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from batchd.core.decimals import decimal_text
 from batchd.core.tasks import KeyColumn
 from batchd.store.chunks import chunks
+from batchd.store.dialects.mssql_catalog import columns_of
 
 # The server takes 2,100 in a statement.
 _PARAMETERS = 2000
 _TEXTS = "batchd_texts"
+_UNTOLD = "SET NOCOUNT ON; DECLARE @written INT; "
+_COUNT = "batchd_written"
 _UNCOUNTED = "batchd_uncounted"
+# What text is converted to on its way: the first two read "2026-02-03" as the login's language has it, which may be the
+# 2nd of March; for the third not every server that speaks T-SQL converts by itself.
+_CONVERTED: Mapping[type[Any], str] = {
+    mssql.DATETIME: "DATETIME2(7)",
+    mssql.SMALLDATETIME: "DATETIME2(7)",
+    mssql.DATETIMEOFFSET: "DATETIMEOFFSET(7)",
+}
 # ODBC's NVARCHAR of any length: of one length for each value, the server would keep a plan for each.
 _NVARCHAR_MAX = (-9, 0, 0)
 
@@ -36,25 +47,45 @@ def update_by_values(
 ) -> int:
     """Writes the rows; returns how many were found."""
     columns = list(changes[0][1])
-    update = _update(connection, table, columns, constants)
-    rows_at_once = _PARAMETERS // (len(keys) + len(columns) + 1)
-    return sum(
-        _written(connection, update + _joined(connection, keys, len(columns), len(some)), some, columns)
-        for some in chunks(changes, rows_at_once)
-    )
+    begin = _update(connection, table, columns, constants)
+    same = _same(connection, keys)
+    return _in_chunks(connection, changes, lambda rows: f"{begin}JOIN {_values(keys, columns, rows)} ON {same}")
+
+
+def insert_by_values(
+    connection: Connection,
+    table: TableClause,
+    keys: Sequence[KeyColumn],
+    changes: Sequence[Change],
+    constants: Mapping[str, ColumnElement[Any]],
+) -> int:
+    """Adds the rows; returns how many."""
+    columns = list(changes[0][1])
+    begin = _insert(connection, table, keys, columns, constants)
+    return _in_chunks(connection, changes, lambda rows: f"{begin}FROM {_values(keys, columns, rows)}")
 
 
 def listen_for_texts(engine: Engine, *, typed: bool) -> None:
     """Has such statements' parameters sent as texts of any length, where the driver can be told types."""
     if typed:
         event.listen(engine, "before_cursor_execute", _as_texts)
+    event.listen(engine, "after_cursor_execute", _to_the_count)
     event.listen(engine, "checkin", _count_again)
+
+
+def _in_chunks(connection: Connection, changes: Sequence[Change], statement: Callable[[int], str]) -> int:
+    """Runs the statement for so many rows at once; returns how many rows it came to."""
+    key, values = changes[0]
+    rows_at_once = _PARAMETERS // (len(key) + len(values) + 1)
+    return sum(_written(connection, statement(len(some)), some, list(values)) for some in chunks(changes, rows_at_once))
 
 
 def _written(connection: Connection, statement: str, changes: Sequence[Change], columns: Sequence[str]) -> int:
     parameters = tuple(text for change in changes for text in _texts(change, columns))
     connection.info[_UNCOUNTED] = True
-    found = connection.exec_driver_sql(statement, parameters, execution_options={_TEXTS: True})
+    # A trigger on the table tells counts of its own; so none is told, and the statement's is asked for.
+    counted = f"{_UNTOLD}{statement}; SET @written = @@ROWCOUNT; SET NOCOUNT OFF; SELECT @written AS {_COUNT}"
+    found = connection.exec_driver_sql(counted, parameters, execution_options={_TEXTS: True})
     written = int(found.scalar_one())
     connection.info[_UNCOUNTED] = False
     return written
@@ -67,20 +98,42 @@ def _update(
     constants: Mapping[str, ColumnElement[Any]],
 ) -> str:
     prepare = connection.dialect.identifier_preparer
-    sets = [f"t.{prepare.quote(name)} = {_value(at)}" for at, name in enumerate(columns)]
+    taken = _taken(connection, table, columns)
+    sets = [f"t.{prepare.quote(name)} = {value}" for name, value in zip(columns, taken, strict=True)]
     sets += [f"t.{prepare.quote(name)} = {value.compile(connection)}" for name, value in constants.items()]
-    # A trigger on the table tells counts of its own; so none is told, and the statement's is asked for.
-    begin = "SET NOCOUNT ON; DECLARE @written INT; "
-    return f"{begin}UPDATE t SET {', '.join(sets)} FROM {prepare.format_table(table)} AS t "  # noqa: S608  (quoted)
+    return f"UPDATE t SET {', '.join(sets)} FROM {prepare.format_table(table)} AS t "  # noqa: S608  (quoted)
 
 
-def _joined(connection: Connection, keys: Sequence[KeyColumn], columns: int, rows: int) -> str:
-    quote = connection.dialect.identifier_preparer.quote
-    names = [*(f"k{at}" for at in range(len(keys))), *(f"v{at}" for at in range(columns)), "nulls"]
+def _insert(
+    connection: Connection,
+    table: TableClause,
+    keys: Sequence[KeyColumn],
+    columns: Sequence[str],
+    constants: Mapping[str, ColumnElement[Any]],
+) -> str:
+    prepare = connection.dialect.identifier_preparer
+    names = ", ".join(prepare.quote(name) for name in [*(key.name for key in keys), *columns, *constants])
+    values = [*(_key(at, key) for at, key in enumerate(keys)), *_taken(connection, table, columns)]
+    values += [str(value.compile(connection)) for value in constants.values()]
+    return f"INSERT INTO {prepare.format_table(table)} ({names}) SELECT {', '.join(values)} "
+
+
+def _values(keys: Sequence[KeyColumn], columns: Sequence[str], rows: int) -> str:
+    names = [*(f"k{at}" for at in range(len(keys))), *(f"v{at}" for at in range(len(columns))), "nulls"]
     one_row = f"({', '.join('?' * len(names))})"
-    values = f"(VALUES {', '.join([one_row] * rows)}) AS s ({', '.join(names)})"
-    same = " AND ".join(f"t.{quote(key.name)} = {_key(at, key)}" for at, key in enumerate(keys))
-    return f"JOIN {values} ON {same}; SET @written = @@ROWCOUNT; SET NOCOUNT OFF; SELECT @written"
+    return f"(VALUES {', '.join([one_row] * rows)}) AS s ({', '.join(names)})"
+
+
+def _same(connection: Connection, keys: Sequence[KeyColumn]) -> str:
+    quote = connection.dialect.identifier_preparer.quote
+    return " AND ".join(f"t.{quote(key.name)} = {_key(at, key)}" for at, key in enumerate(keys))
+
+
+def _taken(connection: Connection, table: TableClause, columns: Sequence[str]) -> list[str]:
+    """Each value as its column takes it."""
+    there = columns_of(connection, table.name, table.schema)
+    kinds = [_CONVERTED.get(type(there[name]["type"])) if name in there else None for name in columns]
+    return [f"CAST({_value(at)} AS {kind})" if kind else _value(at) for at, kind in enumerate(kinds)]
 
 
 def _value(at: int) -> str:
@@ -118,6 +171,17 @@ def _as_texts(
 ) -> None:
     if context is not None and context.execution_options.get(_TEXTS):
         cursor.setinputsizes([_NVARCHAR_MAX] * len(parameters))
+
+
+def _to_the_count(
+    _connection: Connection, cursor: Any, _statement: str, _parameters: Any, context: Any, _many: object
+) -> None:
+    """Past what triggers print and select, up to the count: an error may stand behind it, and must be met."""
+    if context is None or not context.execution_options.get(_TEXTS):
+        return
+    while cursor.description is None or cursor.description[0][0] != _COUNT:
+        if not cursor.nextset():
+            return
 
 
 def _count_again(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:

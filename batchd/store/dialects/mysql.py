@@ -4,22 +4,36 @@ READ COMMITTED, since REPEATABLE READ locks gaps between rows, which brings dead
 when the transaction began. The driver counts the rows that were found, not those that an UPDATE changed.
 """
 
-import warnings
+import contextlib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Select, TableClause, Update, event
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Delete,
+    Engine,
+    FromClause,
+    Insert,
+    Select,
+    TableClause,
+    Update,
+    event,
+)
 from sqlalchemy.dialects import mysql
-from sqlalchemy.exc import SAWarning
 from sqlalchemy.types import TypeEngine
 
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn
 from batchd.store.dialects import mysql_errors as errors
 from batchd.store.dialects.base import Fault, Refusal
-from batchd.store.dialects.reflected import column_info, key_columns, reflected_columns
-from batchd.store.dialects.servers import CONNECT_SECONDS, LOCK_SECONDS, listen_for_refusals, place_of
+from batchd.store.dialects.mysql_transactions import check_binary_log, check_engine, check_staging
+from batchd.store.dialects.reflected import column_info, key_columns, primary_key, reflected_columns, unique_keys
+from batchd.store.dialects.row_by_row import insert_each
+from batchd.store.dialects.servers import CONNECT_SECONDS, LOCK_SECONDS, listen_for_refusals, place_of, watch_line
 from batchd.store.scripts import until_semicolon
 from batchd.store.types import AsGiven
 
@@ -45,7 +59,8 @@ class MysqlDialect:
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": CONNECT_SECONDS},
+            # The time limit for reading ends once the connection is made.
+            connect_args={"connect_timeout": CONNECT_SECONDS, "read_timeout": CONNECT_SECONDS},
         )
         event.listen(engine, "connect", _configure)
         listen_for_refusals(engine)
@@ -101,22 +116,50 @@ class MysqlDialect:
         same = (table.c[key.name] == stage.c[f"k{at}"] for at, key in enumerate(keys))
         return connection.execute(sa.update(table).where(*same).values(values)).rowcount
 
-    def check_update(self, connection: Connection, update: Update) -> None:
+    def insert_rows(
+        self,
+        connection: Connection,
+        table: TableClause,
+        keys: Sequence[KeyColumn],
+        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
+        constants: Mapping[str, ColumnElement[Any]],
+    ) -> int:
+        """PyMySQL sends rows of plain values at once; so the clock is asked for its value beforehand."""
+        return insert_each(connection, table, keys, _with_values(connection, changes, constants), {})
+
+    def trying(self, connection: Connection) -> AbstractContextManager[object]:
+        """A statement that fails leaves the transaction as it was."""
+        del connection
+        return contextlib.nullcontext()
+
+    def check_table(self, connection: Connection, table: str, schema: str | None) -> None:
+        """Its engine must know transactions; and the session must be able to write, by way of a temporary table."""
+        check_engine(connection, table, schema)
+        check_binary_log(connection)
+        check_staging(connection, _STAGE)
+
+    def check_write(self, connection: Connection, write: Update | Insert | Delete) -> None:
         """Planned and not run."""
-        connection.exec_driver_sql(f"EXPLAIN {update.compile(connection)}")
+        connection.exec_driver_sql(f"EXPLAIN {write.compile(connection)}")
 
     def key_columns(
         self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
     ) -> list[KeyColumn]:
         """As reflected."""
-        with _unknown_types_are_silent():
-            return key_columns(connection, table, schema, names)
+        return key_columns(connection, table, schema, names)
 
     def columns(self, connection: Connection, table: str, schema: str | None) -> dict[str, ColumnInfo]:
         """As reflected; lengths are in characters, those of TEXT in bytes."""
-        with _unknown_types_are_silent():
-            columns = reflected_columns(connection, table, schema)
+        columns = reflected_columns(connection, table, schema)
         return {name: _info(column_info(one), one["type"]) for name, one in columns.items()}
+
+    def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
+        """As reflected."""
+        return primary_key(connection, table, schema)
+
+    def unique_keys(self, connection: Connection, table: str, schema: str | None) -> list[list[str]]:
+        """As reflected."""
+        return unique_keys(connection, table, schema)
 
     def fault(self, error: Exception) -> Fault:
         """By the server's error number."""
@@ -161,6 +204,18 @@ def _staged(
     return stage
 
 
+def _with_values(
+    connection: Connection,
+    changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
+    constants: Mapping[str, ColumnElement[Any]],
+) -> list[tuple[tuple[Any, ...], Mapping[str, Any]]]:
+    if not constants:
+        return list(changes)
+    clocks = sa.select(*(clock.label(f"c{at}") for at, clock in enumerate(constants.values())))
+    told = dict(zip(constants, connection.execute(clocks).one(), strict=True))
+    return [(key, {**values, **told}) for key, values in changes]
+
+
 def _info(info: ColumnInfo, kind: TypeEngine[Any]) -> ColumnInfo:
     if isinstance(kind, mysql.ENUM | mysql.SET):
         return ColumnInfo(info.kind, None, info.nullable)
@@ -170,12 +225,10 @@ def _info(info: ColumnInfo, kind: TypeEngine[Any]) -> ColumnInfo:
 
 
 def _configure(connection: Any, _record: object) -> None:
+    # A statement may take as long as it takes; a server that lets in and says nothing must not.
+    connection._read_timeout = None  # noqa: SLF001 - PyMySQL has one limit for both
+    watch_line(connection._sock)  # noqa: SLF001 - and nowhere else to set these
     with connection.cursor() as cursor:
         # Without strict mode the server cuts what is too long, and writes it.
         cursor.execute("SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'STRICT_TRANS_TABLES')")
         cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}")
-
-
-def _unknown_types_are_silent() -> "warnings.catch_warnings[None]":
-    """A type that SQLAlchemy has no name for says so to everybody; for batchd it holds anything."""
-    return warnings.catch_warnings(action="ignore", category=SAWarning)

@@ -29,17 +29,24 @@ _CERTIFICATE = Refusal(
 )
 _DATABASE_MISSING = Refusal("there is no such database on the server", "check the name at the end of database.url")
 _NO_RIGHT_ON_DATABASE = Refusal(
-    "the login has no rights in this database", "run: batchd db grants TASK, and have a DBA run what it prints"
+    "the login has no rights in this database",
+    "run: batchd db grants TASK, and have a DBA run what it prints",
+    lacks_right=True,
 )
 _NO_RIGHT_ON_TABLE = Refusal(
-    "the login lacks a right on a table or view", "run: batchd db grants TASK, and have a DBA run what it prints"
+    "the login lacks a right on a table or view",
+    "run: batchd db grants TASK, and have a DBA run what it prints",
+    lacks_right=True,
 )
 _NO_RIGHT_ON_COLUMN = Refusal(
-    "the login lacks a right on a column", "run: batchd db grants TASK, and have a DBA run what it prints"
+    "the login lacks a right on a column",
+    "run: batchd db grants TASK, and have a DBA run what it prints",
+    lacks_right=True,
 )
 _NO_RIGHT_FOR_THIS = Refusal(
     "the login lacks a right beyond those on tables and columns",
     "run: batchd db grants TASK, and have a DBA run what it prints",
+    lacks_right=True,
 )
 _TABLE_GONE = Refusal("a table or view that this needs is not there", "run: batchd check-config")
 _COLUMN_GONE = Refusal("a column that this needs is not there", "run: batchd check-config")
@@ -59,7 +66,7 @@ _BROKEN_VIEW = Refusal(
     "a view or trigger of the task's table is broken: what it uses is gone, or its definer lacks the right",
     "ask the DBA to mend the view or trigger",
 )
-_BINLOG = Refusal(
+BY_STATEMENT = Refusal(
     "the server's binary log is kept by statement, which does not go with READ COMMITTED",
     "ask the DBA for binlog_format = ROW (or MIXED)",
 )
@@ -203,8 +210,8 @@ _FATAL: dict[int, tuple[str, Refusal]] = {
     1442: ("trigger writes its own table", _BROKEN_VIEW),
     1449: ("definer missing", _BROKEN_VIEW),
     1471: ("view cannot be written", _NOT_WRITABLE),
-    1598: ("binary log by statement", _BINLOG),
-    1665: ("binary log by statement", _BINLOG),
+    1598: ("binary log by statement", BY_STATEMENT),
+    1665: ("binary log by statement", BY_STATEMENT),
     1698: ("login refused", _LOGIN),
     1820: ("password expired", _ACCOUNT),
     1862: ("password expired", _ACCOUNT),

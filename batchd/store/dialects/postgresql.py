@@ -5,19 +5,41 @@ ones; what two transactions must not both do, the ledger's unique keys and lease
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Select, TableClause, Update
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Delete,
+    Engine,
+    FromClause,
+    Insert,
+    Select,
+    TableClause,
+    Update,
+    event,
+)
 from sqlalchemy.types import TypeEngine
 
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn
+from batchd.errors import DatabaseError
 from batchd.store.dialects import postgresql_errors as errors
 from batchd.store.dialects.base import Fault, Refusal
-from batchd.store.dialects.reflected import column_info, key_columns, reflected_columns
-from batchd.store.dialects.row_by_row import update_each
-from batchd.store.dialects.servers import CONNECT_SECONDS, LOCK_SECONDS, listen_for_refusals, place_of
+from batchd.store.dialects.postgresql_values import read_all_times
+from batchd.store.dialects.reflected import column_info, key_columns, primary_key, reflected_columns, unique_keys
+from batchd.store.dialects.row_by_row import insert_each, update_each
+from batchd.store.dialects.servers import (
+    CONNECT_SECONDS,
+    KEEPALIVE,
+    LOCK_SECONDS,
+    UNREAD_MILLISECONDS,
+    listen_for_refusals,
+    place_of,
+)
 from batchd.store.scripts import in_schema
 from batchd.store.types import AsGiven
 
@@ -34,7 +56,9 @@ class PostgresqlDialect:
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
         """An engine of psycopg 3; a database is made by its owner, never by batchd."""
         del create
-        options = f"-c lock_timeout={LOCK_SECONDS * 1000} -c synchronous_commit=on"
+        # psycopg reads no other styles of dates; a role may have one of its own.
+        styles = "-c datestyle=ISO -c intervalstyle=postgres"
+        options = f"-c lock_timeout={LOCK_SECONDS * 1000} -c synchronous_commit=on {styles}"
         engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
             isolation_level="READ COMMITTED",
@@ -44,10 +68,13 @@ class PostgresqlDialect:
                 "connect_timeout": CONNECT_SECONDS,
                 "options": options,
                 "application_name": "batchd",
+                "tcp_user_timeout": UNREAD_MILLISECONDS,
+                **KEEPALIVE,
                 # A pooler between us and the server hands each transaction another session.
                 "prepare_threshold": None,
             },
         )
+        event.listen(engine, "connect", read_all_times)
         listen_for_refusals(engine)
         return engine
 
@@ -95,9 +122,36 @@ class PostgresqlDialect:
         """Psycopg sends them in a pipeline, so that many rows cost few round trips."""
         return update_each(connection, table, keys, changes, constants)
 
-    def check_update(self, connection: Connection, update: Update) -> None:
-        """Planned and not run."""
-        connection.exec_driver_sql(f"EXPLAIN {update.compile(connection)}")
+    def insert_rows(
+        self,
+        connection: Connection,
+        table: TableClause,
+        keys: Sequence[KeyColumn],
+        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
+        constants: Mapping[str, ColumnElement[Any]],
+    ) -> int:
+        """In a pipeline, too."""
+        return insert_each(connection, table, keys, changes, constants)
+
+    def trying(self, connection: Connection) -> AbstractContextManager[object]:
+        """Within a savepoint, since a statement that fails ends the transaction."""
+        return connection.begin_nested()
+
+    def check_table(self, connection: Connection, table: str, schema: str | None) -> None:
+        """Every table takes part in transactions, on a server that takes writes."""
+        del table, schema
+        standby, setting = connection.execute(
+            sa.text("SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')")
+        ).one()
+        if standby or setting == "on":
+            raise DatabaseError(errors.READ_ONLY.reason, next_command=errors.READ_ONLY.next_command)
+
+    def check_write(self, connection: Connection, write: Update | Insert | Delete) -> None:
+        """Planned and not run; and so is the lock that comes before an update, which not every view allows."""
+        connection.exec_driver_sql(f"EXPLAIN {write.compile(connection)}")
+        if isinstance(write, Update):
+            locked: Select[Any] = sa.select(sa.literal_column("1")).select_from(write.table).with_for_update()
+            connection.exec_driver_sql(f"EXPLAIN {locked.compile(connection)}")
 
     def key_columns(
         self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
@@ -108,6 +162,14 @@ class PostgresqlDialect:
     def columns(self, connection: Connection, table: str, schema: str | None) -> dict[str, ColumnInfo]:
         """As reflected; lengths are in characters."""
         return {name: column_info(one) for name, one in reflected_columns(connection, table, schema).items()}
+
+    def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
+        """As reflected."""
+        return primary_key(connection, table, schema)
+
+    def unique_keys(self, connection: Connection, table: str, schema: str | None) -> list[list[str]]:
+        """As reflected."""
+        return unique_keys(connection, table, schema)
 
     def fault(self, error: Exception) -> Fault:
         """By SQLSTATE."""

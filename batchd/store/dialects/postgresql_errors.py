@@ -16,6 +16,7 @@ _DATABASE_MISSING = Refusal("there is no such database on the server", "check th
 _NO_RIGHT = Refusal(
     "the login lacks a right on a table, column or schema, or a row-level security policy keeps the row from it",
     "run: batchd db grants TASK, and have a DBA run what it prints",
+    lacks_right=True,
 )
 _TABLE_GONE = Refusal("a table or view that this needs is not there", "run: batchd check-config")
 _COLUMN_GONE = Refusal("a column that this needs is not there", "run: batchd check-config")
@@ -53,7 +54,7 @@ _TLS_MISSING = Refusal(
     "database.url asks for an encrypted connection, which the server does not offer",
     "ask the DBA to turn ssl on, or take sslmode out of database.url",
 )
-_READ_ONLY = Refusal(
+READ_ONLY = Refusal(
     "the server takes no writes: it is a standby, or the login or database is set read-only",
     "check that database.url leads to the primary, or ask the DBA when writing is back",
 )
@@ -90,7 +91,7 @@ MEANINGS: dict[str, Meaning] = {
     "57014": Meaning("statement cancelled or over its time limit", Fault.AGAIN),
     "72000": Meaning("snapshot too old", Fault.AGAIN),
     # The server's means.
-    "25006": Meaning("server is read-only", Fault.LATER, _READ_ONLY),
+    "25006": Meaning("server is read-only", Fault.LATER, READ_ONLY),
     "53000": Meaning("server short of resources", Fault.LATER),
     "53100": Meaning("disk full", Fault.LATER, _FULL),
     "53200": Meaning("server out of memory", Fault.LATER),

@@ -1,13 +1,15 @@
 """A server's columns as SQLAlchemy reflects them, in batchd's own words."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, types
 from sqlalchemy.dialects import mssql, mysql
-from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN, INTERVAL
+from sqlalchemy.dialects.postgresql import CITEXT, DOMAIN
 from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.exc import SAWarning
 from sqlalchemy.types import TypeEngine
 
 from batchd.core.schema import ColumnInfo
@@ -15,16 +17,17 @@ from batchd.core.tasks import ColumnKind, KeyColumn, KeyKind
 from batchd.errors import ConfigError
 from batchd.store.dialects.equality import equality_of
 
+_BLOBS = (mysql.TINYBLOB, mysql.MEDIUMBLOB, mysql.LONGBLOB)
 # In this order: a kind of its own before the wider one that it is derived from.
 _KINDS: tuple[tuple[tuple[type[TypeEngine[Any]], ...], ColumnKind], ...] = (
-    ((mssql.TIMESTAMP, types.LargeBinary, types.BINARY, types.VARBINARY), "binary"),
+    ((mssql.TIMESTAMP, types.LargeBinary, types.BINARY, types.VARBINARY, *_BLOBS), "binary"),
     ((types.Boolean, mssql.BIT), "boolean"),
     ((types.Uuid, mssql.UNIQUEIDENTIFIER), "guid"),
     ((types.JSON,), "json"),
     ((types.Date,), "date"),
-    ((types.DateTime, types.Time, types.Interval, INTERVAL, mssql.DATETIMEOFFSET), "time"),
+    ((types.DateTime, types.Time, mssql.DATETIMEOFFSET), "time"),
     ((types.Integer, mysql.YEAR, mysql.BIT), "integer"),
-    ((types.Numeric, mssql.MONEY, mssql.SMALLMONEY), "number"),
+    ((types.Numeric, types.Float, mssql.MONEY, mssql.SMALLMONEY), "number"),
     ((types.String, CITEXT, mssql.XML), "text"),
 )
 _KEY_KINDS: Mapping[ColumnKind, KeyKind] = {
@@ -34,11 +37,15 @@ _KEY_KINDS: Mapping[ColumnKind, KeyKind] = {
     "binary": "binary",
     "date": "date",
 }
+# MySQL orders the first two by number and compares them by word, and gives bits as bytes.
+_INEXACT = mysql.ENUM | mysql.SET | mysql.BIT
 
 
 def reflected_columns(connection: Connection, table: str, schema: str | None) -> dict[str, ReflectedColumn]:
     """The columns as the server describes them, by name."""
-    return {column["name"]: column for column in sa.inspect(connection).get_columns(table, schema)}
+    # A type that SQLAlchemy has no name for says so to everybody; for batchd it holds anything.
+    with warnings.catch_warnings(action="ignore", category=SAWarning):
+        return {column["name"]: column for column in sa.inspect(connection).get_columns(table, schema)}
 
 
 def column_info(column: ReflectedColumn) -> ColumnInfo:
@@ -48,21 +55,23 @@ def column_info(column: ReflectedColumn) -> ColumnInfo:
         kind=kind_of(kind),
         max_length=_length(kind),
         nullable=column["nullable"],
-        zoned=isinstance(kind, mysql.TIMESTAMP) or bool(getattr(kind, "timezone", False)),
+        zoned=isinstance(kind, mysql.TIMESTAMP | mssql.DATETIMEOFFSET) or bool(getattr(kind, "timezone", False)),
     )
 
 
 def key_column(connection: Connection, table: str, schema: str | None, column: ReflectedColumn) -> KeyColumn:
     """One column of a key. Raises ConfigError for a type no key can be of."""
-    name = column["name"]
-    kind = _key_kind(_base(column["type"]))
+    name, base = column["name"], _base(column["type"])
+    kind = _key_kind(base)
     if kind is None:
         raise ConfigError(
             f"column {name!r} of table {table!r} is {_shown(column['type'])}; a key must be whole numbers, decimals, "
             "text, bytes, dates or GUIDs, since other types do not compare exactly",
             next_command="name another unique column in key = [...]",
         )
-    equality = equality_of(connection, table, schema, name) if kind == "text" else "exact"
+    # The words of an enum are what they are, and no other letter may even be asked about.
+    folds = kind == "text" and not isinstance(base, types.Enum)
+    equality = equality_of(connection, table, schema, name) if folds else "exact"
     return KeyColumn(name=name, kind=kind, equality=equality)
 
 
@@ -70,6 +79,35 @@ def key_columns(connection: Connection, table: str, schema: str | None, names: S
     """The columns of a key, in key order. Raises ConfigError for a type no key can be of."""
     columns = reflected_columns(connection, table, schema)
     return [key_column(connection, table, schema, columns[name]) for name in names]
+
+
+def primary_key(connection: Connection, table: str, schema: str | None) -> list[str]:
+    """The columns of the primary key; none where there is none."""
+    inspector = sa.inspect(connection)
+    if table not in inspector.get_table_names(schema):
+        return []
+    return list(inspector.get_pk_constraint(table, schema)["constrained_columns"])
+
+
+def unique_keys(connection: Connection, table: str, schema: str | None) -> list[list[str]]:
+    """The columns of each key that holds for all rows; a partial index, or one over an expression, does not."""
+    inspector = sa.inspect(connection)
+    if table not in inspector.get_table_names(schema):
+        return []
+    with warnings.catch_warnings(action="ignore", category=SAWarning):
+        # It tells of every index over an expression that it leaves out.
+        indexes = [one for one in inspector.get_indexes(table, schema) if one["unique"] and not _is_partial(one)]
+        constraints = inspector.get_unique_constraints(table, schema)
+    found = [primary_key(connection, table, schema)]
+    found += [[str(name) for name in one["column_names"]] for one in indexes if None not in one["column_names"]]
+    found += [list(one["column_names"]) for one in constraints]
+    return [columns for columns in found if columns]
+
+
+def _is_partial(index: Any) -> bool:
+    # MySQL may look at the beginning of a text only.
+    options = index.get("dialect_options", {})
+    return any(name.endswith(("_where", "_length")) and bool(value) for name, value in options.items())
 
 
 def kind_of(kind: TypeEngine[Any]) -> ColumnKind:
@@ -81,7 +119,7 @@ def kind_of(kind: TypeEngine[Any]) -> ColumnKind:
 
 
 def _key_kind(kind: TypeEngine[Any]) -> KeyKind | None:
-    if isinstance(kind, types.Float):
+    if isinstance(kind, types.Float | _INEXACT):
         return None
     if isinstance(kind, types.Numeric):
         return "decimal"

@@ -14,6 +14,10 @@ _HERE = frozenset({"", "localhost", "127.0.0.1", "::1", ".", "(local)"})
 # Seconds that a connection may take, and that a statement waits for somebody else's lock.
 CONNECT_SECONDS = 15
 LOCK_SECONDS = 10
+# A line may fall dead without a word. Seconds of silence before it is asked after, and between the asking; how often
+# nobody answers then; and milliseconds that what was sent may go unread.
+KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+UNREAD_MILLISECONDS = 60_000
 
 
 def place_of(kind: str, url: URL, port: int) -> str:
@@ -24,6 +28,22 @@ def place_of(kind: str, url: URL, port: int) -> str:
     host = url.host or str(url.query.get("host", ""))
     named = socket.gethostname() if host.lower() in _HERE or host.startswith("/") else host.lower()
     return f"{kind}://{named}:{url.port or url.query.get('port', port)}/{url.database or ''}"
+
+
+def watch_line(line: socket.socket) -> None:
+    """Has the machine notice a line that fell dead, where the driver leaves that to its settings: two hours."""
+    if line.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    options = {
+        "TCP_KEEPIDLE": KEEPALIVE["keepalives_idle"],
+        "TCP_KEEPINTVL": KEEPALIVE["keepalives_interval"],
+        "TCP_KEEPCNT": KEEPALIVE["keepalives_count"],
+        "TCP_USER_TIMEOUT": UNREAD_MILLISECONDS,
+    }
+    for name, value in options.items():
+        if hasattr(socket, name):
+            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def listen_for_refusals(engine: Engine) -> None:

@@ -7,11 +7,24 @@ deadlock nor act on rows that changed in between; a deferred ``BEGIN`` fails wit
 import contextlib
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import URL, ColumnElement, Connection, Engine, FromClause, Select, TableClause, Update, event
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Delete,
+    Engine,
+    FromClause,
+    Insert,
+    Select,
+    TableClause,
+    Update,
+    event,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
@@ -19,7 +32,8 @@ from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import ColumnKind, KeyColumn, KeyEquality, KeyKind
 from batchd.errors import ConfigError, DatabaseError
 from batchd.store.dialects.base import Fault, Refusal
-from batchd.store.dialects.row_by_row import update_each
+from batchd.store.dialects.reflected import primary_key, unique_keys
+from batchd.store.dialects.row_by_row import insert_each, update_each
 from batchd.store.dialects.servers import DRIVER_REFUSALS, listen_for_refusals
 from batchd.store.types import AsGiven
 
@@ -98,9 +112,29 @@ class SqliteDialect:
         """One prepared UPDATE for all rows: with no round trips this beats a staging table."""
         return update_each(connection, table, keys, changes, constants)
 
-    def check_update(self, connection: Connection, update: Update) -> None:
+    def insert_rows(
+        self,
+        connection: Connection,
+        table: TableClause,
+        keys: Sequence[KeyColumn],
+        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
+        constants: Mapping[str, ColumnElement[Any]],
+    ) -> int:
+        """One prepared INSERT for all rows."""
+        return insert_each(connection, table, keys, changes, constants)
+
+    def trying(self, connection: Connection) -> AbstractContextManager[object]:
+        """A statement that fails leaves the transaction as it was."""
+        del connection
+        return contextlib.nullcontext()
+
+    def check_table(self, connection: Connection, table: str, schema: str | None) -> None:
+        """Every table takes part in transactions."""
+        del connection, table, schema
+
+    def check_write(self, connection: Connection, write: Update | Insert | Delete) -> None:
         """Planned and not run."""
-        connection.exec_driver_sql(f"EXPLAIN {update.compile(connection)}")
+        connection.exec_driver_sql(f"EXPLAIN {write.compile(connection)}")
 
     def key_columns(
         self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
@@ -123,9 +157,19 @@ class SqliteDialect:
                 kind=_column_kind(str(row.type)),
                 max_length=_max_length(str(row.type)),
                 nullable=not row.notnull,
+                # Text, which keeps whatever offset it has.
+                zoned=True,
             )
             for row in _table_info(connection, table, schema)
         }
+
+    def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
+        """As reflected."""
+        return primary_key(connection, table, schema)
+
+    def unique_keys(self, connection: Connection, table: str, schema: str | None) -> list[list[str]]:
+        """As reflected."""
+        return unique_keys(connection, table, schema)
 
     def fault(self, error: Exception) -> Fault:
         """By SQLite's result code: busy, locked and a full disk pass, constraint and mismatch are the row's own."""
