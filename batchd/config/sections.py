@@ -47,7 +47,7 @@ class DatabaseConfig(Table):
     )
     ledger_schema: Name | None = Field(
         default=None,
-        description="Schema of batchd's own tables; else `batchd` on SQL Server and PostgreSQL, the URL's database on MariaDB.",
+        description="Schema of batchd's own tables; `batchd` on SQL Server and PostgreSQL, else the URL's own database.",
     )
 
 

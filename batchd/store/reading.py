@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from batchd.core.findings import KINDS
 from batchd.core.keys import RowKey, key_label
@@ -99,10 +99,12 @@ def failure_facts(
 ) -> list[Facts]:
     """Rows that need a person: key, state, outcome, our reason, and what to do about it."""
     gate = tables.gate
+    # Where nothing makes a row no longer pending, its done gate is how it is remembered, and no failure.
+    uncleared = sa.and_(gate.c.state == GateState.DONE.value, _is_told_uncleared())
     query = (
         sa.select(gate, tables.task.c.name.label("task"))
         .join(tables.task, tables.task.c.id == gate.c.task_id)
-        .where(gate.c.state.in_([GateState.FAILED.value, GateState.HELD.value, GateState.DONE.value]))
+        .where(sa.or_(gate.c.state.in_([GateState.FAILED.value, GateState.HELD.value]), uncleared))
         .order_by(tables.task.c.name, gate.c.key_int, gate.c.key_text)
         .limit(most)
     )
@@ -111,6 +113,15 @@ def failure_facts(
     if batch is not None:
         query = query.where(gate.c.batch_id == batch)
     return [_failure(row) for row in connection.execute(query).mappings()]
+
+
+def _is_told_uncleared() -> ColumnElement[bool]:
+    finding = tables.finding
+    return sa.exists().where(
+        finding.c.kind == "pending-not-cleared",
+        finding.c.subject == sa.literal("task ", sa.Unicode(400)) + tables.task.c.name,
+        finding.c.closed_at.is_(None),
+    )
 
 
 def finding_facts(connection: Connection) -> list[Facts]:

@@ -10,7 +10,10 @@ from batchd.core.keys import RowKey
 from batchd.core.model import FinishedRequest, NewRequest, OpenRequest
 from batchd.core.outcomes import Tries
 from batchd.store import tables
+from batchd.store.chunks import chunks
 from batchd.store.dialects.base import LedgerDialect
+
+_NUMBERS_A_QUERY = 400
 
 
 class SqlRequests:
@@ -58,6 +61,9 @@ class SqlRequests:
 
     def lock_open(self, batch_id: int, seqs: Sequence[int]) -> list[OpenRequest]:
         """Those still without an outcome; so a COMMIT whose answer was lost is settled by looking."""
+        return [one for some in chunks(sorted(seqs), _NUMBERS_A_QUERY) for one in self._lock_some(batch_id, some)]
+
+    def _lock_some(self, batch_id: int, seqs: Sequence[int]) -> list[OpenRequest]:
         request, gate = tables.request, tables.gate
         query = (
             sa.select(

@@ -15,7 +15,7 @@ from batchd.app.rights import rights_of
 from batchd.app.workplace import database_of, store_of, workplace
 from batchd.config import Config, load_config
 from batchd.inspection import Verdict, verify
-from batchd.pipeline import BATCH_LANE, CHECKING, StageMaker, run_pass
+from batchd.pipeline import BATCH_LANE, StageMaker, run_pass
 from batchd.ports import EVERYTHING, Account, Counts, Orders, Workplace
 from batchd.store.grants import grants_for, place_of
 from batchd.store.opening import Database
@@ -137,11 +137,6 @@ class Lane:
         assert self.place is not None
         return run_pass(stages or BATCH_LANE, self.place, EVERYTHING, Orders(eager=True))
 
-    def check_often(self, passes: int = 20) -> None:
-        """Passes that poll, collect and apply."""
-        for _ in range(passes):
-            self.run(*CHECKING)
-
     def run_until_quiet(self, passes: int = 60) -> None:
         """Passes of the whole lane until one does nothing and every batch has ended."""
         for _ in range(passes):
@@ -197,7 +192,7 @@ def a_task(
     """A task whose rows say in ``body`` what is to be answered; ``columns`` are those that are written."""
     place = more if schema is None else f"schema = {json.dumps(schema)}\n{more}"
     named = {"table": table, "key": list(key), "pending": pending, "prompt": prompt}
-    texts = {setting: json.dumps(value) for setting, value in named.items()}
+    texts = {setting: json.dumps(value, ensure_ascii=False) for setting, value in named.items()}
     return TASK.format(name=name, on_success=on_success, more=f"{place}\n{fields(name, columns)}", **texts)
 
 

@@ -23,6 +23,7 @@ BEYOND_BABELFISH = {
     "test_only_the_database_can_keep_a_key_unique": "it reflects no primary keys, and filtered indexes as whole ones",
     "test_a_missing_column_names_the_near_one": "it tells names in small letters",
     "test_reading_does_not_wait_for_a_writer": "its readers never wait",
+    "test_a_row_that_is_to_be_filled_is_locked": "it takes no locks for a hint",
 }
 _UNQUALIFIED = re.compile(r"(?<![\w.\]])(batchd_(?!test_)\w+)")
 # Children before their parents. The installation's row stays: it says which database this is.

@@ -1,9 +1,10 @@
 """Predicates as owners of SQL Server tables write them, and what else happens to a table while batchd works on it."""
 
+import time
+
 import pytest
 
-from batchd.errors import DatabaseBusyError
-from batchd.pipeline import SENDING
+from batchd.pipeline import CHECKING, SENDING
 from tests.conformance.mssql_lane import Lane, a_task, said
 
 TABLE = "CREATE TABLE dbo.person (Id INT PRIMARY KEY, body NVARCHAR(MAX), a NVARCHAR(50), done DATETIME2(3))"
@@ -39,7 +40,7 @@ def test_predicates_in_the_owners_own_words(lane: Lane) -> None:
             number,
             said("yes"),
             tag,
-            f"2026-{1 if number < 4 else 6}-13T10:00:00",
+            f"2026-0{1 if number < 4 else 6}-13T10:00:00",
         )
     tasks = [
         a_task(
@@ -62,7 +63,7 @@ def test_predicates_in_the_owners_own_words(lane: Lane) -> None:
         assert wanted == rows, predicate
 
 
-def test_a_row_that_a_person_holds_is_waited_for(lane: Lane) -> None:
+def test_a_row_that_a_person_holds_is_waited_for(lane: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     """Lock timeout 1222: the whole transaction again, a clear error at last, and no answer lost."""
     lane.execute(TABLE)
     lane.execute("INSERT INTO dbo.person (Id, body) VALUES (1, ?), (2, ?)", said("one"), said("two"))
@@ -73,15 +74,21 @@ def test_a_row_that_a_person_holds_is_waited_for(lane: Lane) -> None:
     lane.run(*SENDING)
     with lane.server.connect(autocommit=False) as person:
         person.execute("UPDATE dbo.person SET body = body WHERE Id = 2")
-        with pytest.raises(DatabaseBusyError) as error:
-            lane.check_often()
+        told = ""
+        for _ in range(20):
+            lane.run(*CHECKING)
+            told += capsys.readouterr().out
+            if "batch.put_off" in told:
+                break
+            # A wait of no time ends with the next millisecond of the database's clock.
+            time.sleep(0.002)
         person.execute("ROLLBACK")
 
-    assert "1222" in str(error.value)
+    assert "1222 lock wait timeout" in told
     assert [(None,), (None,)] == lane.execute("SELECT a FROM dbo.person ORDER BY Id")
     lane.run_until_quiet()
     assert [("one",), ("two",)] == lane.execute("SELECT a FROM dbo.person WHERE done IS NOT NULL ORDER BY Id")
-    assert {2} == {len(lane.vendor.paid)}
+    assert [1, 1] == sorted(lane.vendor.paid.values())
     assert lane.verify().is_sound
 
 

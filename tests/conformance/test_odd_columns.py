@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from batchd.errors import ConfigError
+from batchd.errors import ConfigError, DataRefusedError
 from tests.conformance.stores import Desk, StoreUnderTest, a_definition, key_of
 
 
@@ -59,6 +59,24 @@ def test_times_that_python_has_no_value_for_are_read_as_they_are(db: StoreUnderT
     assert expected == {name: odd.inputs[name] for name in expected}
     assert "3000000 years" == odd.inputs["i"]
     assert not any(isinstance(value, str) for value in plain.inputs.values())
+
+
+@on("postgresql")
+@pytest.mark.parametrize("state", ["MY001", "U0001", "45000"])
+def test_a_triggers_own_sqlstate_is_about_the_row(db: StoreUnderTest, state: str) -> None:
+    """What no server says by itself a trigger has said, of these values: one row must not hold up a batch."""
+    db.execute("CREATE TABLE item (id int PRIMARY KEY, body text, answer text, done text)")
+    db.execute("INSERT INTO item (id, body) VALUES (1, 'x')")
+    db.execute(
+        f"CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'private' USING ERRCODE = "
+        f"'{state}'; END $$"
+    )
+    db.execute("CREATE TRIGGER no BEFORE UPDATE ON item FOR EACH ROW EXECUTE FUNCTION no()")
+    desk = Desk(db)
+    (key,) = desk.claimable()
+
+    with pytest.raises(DataRefusedError, match=f"{state} refused by a trigger"):
+        desk.write(key, answer="yes")
 
 
 @on("postgresql")

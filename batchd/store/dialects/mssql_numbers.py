@@ -9,6 +9,8 @@ _AGAIN = {
     601: "rows moved while reading",
     1205: "deadlock",
     1222: "lock wait timeout",
+    3902: "transaction ended behind our back",
+    3903: "transaction ended behind our back",
     3960: "snapshot conflict",
     3961: "table was altered meanwhile",
     13535: "others' later change of a temporal row",

@@ -4,6 +4,7 @@ Under READ COMMITTED every statement sees what is committed when it starts, and 
 ones; what two transactions must not both do, the ledger's unique keys and lease rows keep apart.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -75,6 +76,8 @@ class PostgresqlDialect:
             },
         )
         event.listen(engine, "connect", read_all_times)
+        # It warns of each pipeline that a refused value ends, with words of its own, beside our log.
+        logging.getLogger("psycopg").setLevel(logging.ERROR)
         listen_for_refusals(engine)
         return engine
 

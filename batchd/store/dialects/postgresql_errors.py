@@ -150,6 +150,14 @@ CLASSES: dict[str, Meaning] = {
     "53": Meaning("server short of resources", Fault.LATER),
     "58": Meaning("system error at the server", Fault.LATER, _SYSTEM),
 }
+# The first two characters of all that the server itself says; a trigger may say what it likes.
+_OWN_CLASSES = frozenset(
+    (
+        "00", "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21",
+        "22", "23", "24", "25", "26", "27", "28", "2B", "2D", "2F", "34", "38", "39", "3B", "3D",
+        "3F", "40", "42", "44", "53", "54", "55", "57", "58", "72", "F0", "HV", "P0", "XX",
+    )
+)  # fmt: skip
 _UNUSABLE_SETTING = Meaning("setting of the driver", Fault.FATAL, _SETTING)
 # A refused connection, by words that hold no row's values. The first that fits.
 _CONNECTING: tuple[tuple[str, Meaning], ...] = (
@@ -204,7 +212,8 @@ def refusal(error: Exception) -> Refusal | None:
 def _meaning(orig: BaseException) -> Meaning | None:
     state = _state(orig)
     if state:
-        return MEANINGS.get(state) or CLASSES.get(state[:2])
+        known = MEANINGS.get(state) or CLASSES.get(state[:2])
+        return known or (None if state[:2] in _OWN_CLASSES else MEANINGS["P0001"])
     kinds = class_names(orig)
     # psycopg's own refusals, such as of the character NUL, have no SQLSTATE.
     if is_unsendable(orig) or "DataError" in kinds:

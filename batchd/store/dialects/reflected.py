@@ -86,7 +86,9 @@ def primary_key(connection: Connection, table: str, schema: str | None) -> list[
     inspector = sa.inspect(connection)
     if table not in inspector.get_table_names(schema):
         return []
-    return list(inspector.get_pk_constraint(table, schema)["constrained_columns"])
+    with warnings.catch_warnings(action="ignore", category=SAWarning):
+        # It tells of every type that it has no name for.
+        return list(inspector.get_pk_constraint(table, schema)["constrained_columns"])
 
 
 def unique_keys(connection: Connection, table: str, schema: str | None) -> list[list[str]]:
