@@ -77,7 +77,7 @@ def end(process: Process, slot: Slot, faults: Faults) -> None:
     ended = end_of(process)
     # One that is told to end before it has begun is ended by the signal itself.
     if ended.code not in _FINE and ended.signal != signal.SIGTERM:
-        faults.unexplained.append(f"a process ended with {ended}: {slot.said(1200)}")
+        faults.unexplained.append(f"a process ended with {ended}: {slot.said(4000)}")
 
 
 def end_of(process: Process) -> Ended:

@@ -228,7 +228,7 @@ def _roll_back(connection: Any) -> None:
     try:
         connection.rollback()
     except Exception as error:
-        if errors.code(error) != _NOTHING_TO_ROLL_BACK:
+        if errors.code(error).partition(" ")[0] != _NOTHING_TO_ROLL_BACK:
             raise
 
 
