@@ -47,7 +47,7 @@ class DatabaseConfig(Table):
     )
     ledger_schema: Name | None = Field(
         default=None,
-        description="Schema of batchd's own tables; `batchd` on SQL Server and PostgreSQL, else the URL's own database.",
+        description="Schema of batchd's own tables; `batchd` on SQL Server and PostgreSQL, else the URL's database.",
     )
 
 
