@@ -2,11 +2,12 @@
 
 import os
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from tests.servers.given import NOT_RUN
 
@@ -21,6 +22,13 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("BATCHD_", "OPENAI_", "AZURE_", "IDENTITY_", "MSI_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_log_left_over() -> Iterator[None]:
+    """A command that ran in this process logs to the stderr of its test, which is closed afterwards."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -45,8 +45,8 @@ def test_a_missing_table_names_the_near_one(db: StoreUnderTest, look: Look) -> N
 
 def test_a_database_without_tables_says_so(look: Look) -> None:
     """The ledger is no table to work on."""
-    with pytest.raises(ConfigError, match=r"no table 'item'$") as error:
-        look("item")
+    with pytest.raises(ConfigError, match=r"no table 'nowhere_else'$") as error:
+        look("nowhere_else")
 
     assert error.value.next_command.startswith("tables here: none")
 
@@ -86,15 +86,14 @@ OTHER_INFOS: dict[tuple[str, Kind], ColumnInfo] = {
     # Advice, to SQLite: all of it is text, or what Python makes of it.
     ("sqlite", "json"): ColumnInfo("text"),
     ("sqlite", "guid"): ColumnInfo("text"),
-    ("sqlite", "date"): ColumnInfo("time"),
+    ("sqlite", "date"): ColumnInfo("time", zoned=True),
+    ("sqlite", "datetime"): ColumnInfo("time", zoned=True),
     # A TINYINT(1) like any other; JSON is LONGTEXT with a check.
     ("mariadb", "boolean"): ColumnInfo("integer"),
     ("mariadb", "json"): ColumnInfo("text"),
     ("mssql", "varchar"): ColumnInfo("text", 200, encoding="utf-16-le"),
     ("mssql", "text"): ColumnInfo("text", encoding="utf-16-le"),
     ("mssql", "json"): ColumnInfo("text", encoding="utf-16-le"),
-    # A DATETIMEOFFSET keeps the zone it is given.
-    ("mssql", "moment"): ColumnInfo("time"),
 }
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.drills.database_server import PATIENCE, ServerDatabase
 from tests.drills.databases import LEDGER, LONG_AGO, REFUSAL, Change
 
 _UNQUALIFIED = re.compile(r"(?<![\w.])(batchd_(?!drill_)\w+)")
+_TRIES = 20
 _NUMBERED = ("task", "task_version", "batch", "finding", "event")
 _AUDIT = """CREATE TRIGGER person_audit ON person AFTER UPDATE AS BEGIN SET NOCOUNT ON;
     IF UPDATE(name) INSERT INTO audit SELECT id, name FROM inserted; END"""
@@ -38,8 +40,8 @@ class Server(ServerDatabase):
         ),
         "steal a lease": (
             """CREATE TRIGGER batchd.thief ON batchd_batch AFTER UPDATE AS BEGIN SET NOCOUNT ON;
-                IF UPDATE(state) UPDATE batchd_batch SET lease_owner = NULL, lease_epoch = lease_epoch + 1
-                WHERE id IN (SELECT id FROM inserted WHERE id = 2 AND state = 'submitting'); END""",
+                IF UPDATE(state) AND EXISTS (SELECT 1 FROM inserted WHERE id = 2 AND state = 'submitting')
+                UPDATE batchd_batch SET lease_owner = NULL, lease_epoch = lease_epoch + 1 WHERE id = 2; END""",
         ),
         "refuse a row": (
             f"""CREATE TRIGGER refuses ON person AFTER UPDATE AS BEGIN SET NOCOUNT ON;
@@ -71,9 +73,21 @@ class Server(ServerDatabase):
         return pyodbc
 
     def create(self) -> None:
-        self.at_the_server(f"IF DB_ID('{self.name}') IS NULL CREATE DATABASE {self.name}")
+        self._make()
         self.forget_ledger()
         self._make_tables()
+
+    def _make(self) -> None:
+        """The database itself, if need be; another worker's that is made just now stands in its way."""
+        for last in (False,) * _TRIES + (True,):
+            try:
+                self.at_the_server(f"IF DB_ID('{self.name}') IS NULL CREATE DATABASE {self.name}")
+            except self.errors():
+                if last:
+                    raise
+                time.sleep(1)
+            else:
+                return
 
     def _make_tables(self) -> None:
         for statement in _TABLES:

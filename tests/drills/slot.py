@@ -79,13 +79,21 @@ class Slot:
         self._template_spool = folder / "template.spool"
         self._cases = 0
         self.vendor = Vendor(folder)
-        self.configure(**settings)
-        self._prepare()
+        try:
+            self.configure(**settings)
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the vendor, and takes the database away."""
         self.vendor.close()
         self.database.close()
 

@@ -158,8 +158,9 @@ class MysqlDialect:
         return primary_key(connection, table, schema)
 
     def unique_keys(self, connection: Connection, table: str, schema: str | None) -> list[list[str]]:
-        """As reflected."""
-        return unique_keys(connection, table, schema)
+        """As reflected, but for indexes over the beginning of a text, which is not told."""
+        beginnings = _indexed_by_beginning(connection, table, schema)
+        return [key for key in unique_keys(connection, table, schema) if beginnings.isdisjoint(key)]
 
     def fault(self, error: Exception) -> Fault:
         """By the server's error number."""
@@ -202,6 +203,14 @@ def _staged(
     ]
     connection.execute(sa.insert(stage), rows)
     return stage
+
+
+def _indexed_by_beginning(connection: Connection, table: str, schema: str | None) -> set[str]:
+    query = sa.text(
+        "SELECT column_name FROM information_schema.statistics "
+        "WHERE table_schema = COALESCE(:place, DATABASE()) AND table_name = :name AND sub_part IS NOT NULL"
+    )
+    return set(connection.scalars(query, {"place": schema, "name": table}))
 
 
 def _with_values(

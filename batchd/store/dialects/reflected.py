@@ -107,9 +107,7 @@ def unique_keys(connection: Connection, table: str, schema: str | None) -> list[
 
 
 def _is_partial(index: Any) -> bool:
-    # MySQL may look at the beginning of a text only.
-    options = index.get("dialect_options", {})
-    return any(name.endswith(("_where", "_length")) and bool(value) for name, value in options.items())
+    return any(name.endswith("_where") for name in index.get("dialect_options", {}))
 
 
 def kind_of(kind: TypeEngine[Any]) -> ColumnKind:

@@ -158,7 +158,7 @@ class SqliteDialect:
                 max_length=_max_length(str(row.type)),
                 nullable=not row.notnull,
                 # Text, which keeps whatever offset it has.
-                zoned=True,
+                zoned=_column_kind(str(row.type)) == "time",
             )
             for row in _table_info(connection, table, schema)
         }
