@@ -94,8 +94,10 @@ class MssqlDialect:
         """One snapshot where the database allows it; otherwise each statement sees what is committed by then."""
         if not self._by_versions:
             return connection
-        # The pool's ping may have begun a transaction, within which the level can't be changed.
-        connection.connection.rollback()
+        # The pool's ping may have begun a transaction, within which the level can't be changed. Asked of SQLAlchemy,
+        # so that a link that is lost meanwhile is an error like any other.
+        connection.exec_driver_sql("IF @@TRANCOUNT > 0 ROLLBACK")
+        connection.rollback()
         return connection.execution_options(isolation_level="SNAPSHOT")
 
     def binding(self, url: URL) -> str:
