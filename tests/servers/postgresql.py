@@ -18,7 +18,6 @@ _SETTINGS = {
     "listen_addresses": HOST,
     "max_connections": "200",
     "max_wal_senders": "0",
-    "synchronous_commit": "off",
     "timezone": "Asia/Kolkata",
     "unix_socket_directories": "",
     "wal_level": "minimal",
