@@ -23,6 +23,7 @@ from batchd.store.keyed import Found, KeyedTable, table_clause
 
 FLAG = "batchd_pending"
 _PAGE = 5000
+_LONGEST_GUARD = 64
 
 Change = tuple[tuple[Any, ...], Mapping[str, Any]]
 
@@ -219,4 +220,8 @@ class SqlRows:
         if self._definition.guard_column is None:
             return None
         value = row[self._definition.guard_column]
-        return value.hex() if isinstance(value, bytes) else None if value is None else str(value)
+        if value is None:
+            return None
+        text = value.hex() if isinstance(value, bytes) else str(value)
+        # The ledger's column has an end, a user's need not have one; and what is long may be content of the row.
+        return text if len(text) <= _LONGEST_GUARD else guard_of([value])

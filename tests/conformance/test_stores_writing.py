@@ -149,6 +149,26 @@ def test_a_rowversion_is_a_guard_column(db: StoreUnderTest) -> None:
     assert now().guard not in {None, read.guard}
 
 
+def test_a_guard_column_may_hold_more_than_the_ledger_keeps(db: StoreUnderTest) -> None:
+    """Any column may be one; what is long is kept as its hash, and any change of it shows."""
+    db.create_table("item", *ITEM, ColumnSpec("version", "text"), key=["id"])
+    db.execute("INSERT INTO item (id, body, version) VALUES (1, 'text', ?)", "x" * 5000)
+    definition = a_definition(guard_column="version")
+    desk = Desk(db, definition)
+    batch = desk.build([RowKey(1)])
+    (request,) = desk.store.transact(lambda ledger: ledger.requests.lock_open(batch.id, [1]))
+
+    def now() -> RowNow:
+        return desk.store.transact(lambda ledger: ledger.rows(desk.task_id, definition).lock([request]))[1, ""]
+
+    same = now()
+    db.execute("UPDATE item SET version = ?", "x" * 4999 + "y")
+
+    assert "x" not in (request.guard_value or "")
+    assert same.guard is None
+    assert now().guard is not None
+
+
 def test_a_locked_row_is_told_as_it_is_now(desk: Desk) -> None:
     """Its guard, whether it is pending, and the columns about to be written; a change of any shows."""
     rows = desk.definition
