@@ -43,6 +43,7 @@ class Crashing:
         self.benches = Benches(self._database, name)
 
     def _database(self) -> Any:
+        self._process.check()
         if self.name == "mariadb":
             # The administrator is made anew at each start, and then owns the role no more.
             with closing(self.server.connect()) as connection, connection.cursor() as cursor:

@@ -85,8 +85,15 @@ class Process:
                 )
             if self._answered(answers):
                 return self
-        words = self._log.read_text(encoding="utf-8", errors="replace")
-        raise ServerFailedError(f"{self._command(0)[0]} does not answer: {words.strip()[-2000:]}")
+        raise ServerFailedError(f"{self._command(0)[0]} does not answer: {self._last_words()}")
+
+    def check(self) -> None:
+        """Raises ServerFailedError where it has ended by itself."""
+        if (code := self._process.poll()) is not None:
+            raise ServerFailedError(f"{self._command(0)[0]} ended with {code}: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
 
     def _answered(self, answers: Callable[[int], bool]) -> bool:
         give_up = time.monotonic() + _PATIENCE
