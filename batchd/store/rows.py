@@ -18,14 +18,13 @@ from batchd.core.tasks import TaskDefinition
 from batchd.errors import DatabaseError, DataRefusedError
 from batchd.store import tables
 from batchd.store.dialects.base import Fault, LedgerDialect
+from batchd.store.dialects.row_write import Change, RowWrite
 from batchd.store.gates import gated_identities
 from batchd.store.keyed import Found, KeyedTable, table_clause
 
 FLAG = "batchd_pending"
 _PAGE = 5000
 _LONGEST_GUARD = 64
-
-Change = tuple[tuple[Any, ...], Mapping[str, Any]]
 
 
 def source_table(definition: TaskDefinition, dialect: LedgerDialect) -> TableClause:
@@ -146,7 +145,8 @@ class SqlRows:
 
     def _put(self, changes: Sequence[Change], clocks: Mapping[str, ColumnElement[Any]]) -> int:
         """Writes, in the database's own way; returns how many rows were found."""
-        return self._dialect.update_rows(self._connection, self._source.clause, self._source.key, changes, clocks)
+        write = RowWrite(self._source.clause, self._source.key, changes, clocks)
+        return self._dialect.update_rows(self._connection, write)
 
     def _guarded(self) -> list[str]:
         guard = [self._definition.guard_column] if self._definition.guard_column else []

@@ -17,8 +17,9 @@ from batchd.core.model import OpenRequest, RowNow, SourceRow
 from batchd.core.tasks import KeyColumn, Target, TaskDefinition
 from batchd.errors import KeyTakenError
 from batchd.store.dialects.base import Fault, LedgerDialect
+from batchd.store.dialects.row_write import Change, RowWrite
 from batchd.store.keyed import KeyedTable, table_clause
-from batchd.store.rows import FLAG, Change, SqlRows, values_refused
+from batchd.store.rows import FLAG, SqlRows, values_refused
 
 Standing = dict[tuple[int, str], Mapping[str, Any]]
 
@@ -81,11 +82,11 @@ class SqlRowsElsewhere(SqlRows):
         return {key.identity: {name: row[name] for name in names} for key, row in rows}
 
     def _put(self, changes: Sequence[Change], clocks: Mapping[str, ColumnElement[Any]]) -> int:
-        clause, key = self._target.clause, self._target.key
+        write = RowWrite(self._target.clause, self._target.key, changes, clocks)
         if not self._adds:
-            return self._dialect.update_rows(self._connection, clause, key, changes, clocks)
+            return self._dialect.update_rows(self._connection, write)
         try:
-            return self._dialect.insert_rows(self._connection, clause, key, changes, clocks)
+            return self._dialect.insert_rows(self._connection, write)
         except DBAPIError as error:
             if self._dialect.fault(error) is Fault.DUPLICATE:
                 raise KeyTakenError(values_refused(self._dialect.code(error))) from error

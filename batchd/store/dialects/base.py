@@ -1,16 +1,17 @@
 """What a database must tell the rest of the store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from sqlalchemy import URL, ColumnElement, Connection, Delete, Engine, FromClause, Insert, Select, TableClause, Update
+from sqlalchemy import URL, ColumnElement, Connection, Delete, Engine, FromClause, Insert, Select, Update
 from sqlalchemy.types import TypeEngine
 
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn
+from batchd.store.dialects.row_write import RowWrite
 
 
 class Fault(Enum):
@@ -78,25 +79,11 @@ class LedgerDialect(Protocol):
     def locked(self, rows: Select[Any], of: FromClause) -> Select[Any]:
         """The same rows, those of one table locked until the transaction ends."""
 
-    def update_rows(
-        self,
-        connection: Connection,
-        table: TableClause,
-        keys: Sequence[KeyColumn],
-        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-        constants: Mapping[str, ColumnElement[Any]],
-    ) -> int:
-        """Writes many rows by key; returns how many rows were found. Every change names the same columns."""
+    def update_rows(self, connection: Connection, write: RowWrite) -> int:
+        """Writes rows that are there; returns how many were found."""
 
-    def insert_rows(
-        self,
-        connection: Connection,
-        table: TableClause,
-        keys: Sequence[KeyColumn],
-        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-        constants: Mapping[str, ColumnElement[Any]],
-    ) -> int:
-        """Adds many rows, their keys among the values; returns how many. Every change names the same columns."""
+    def insert_rows(self, connection: Connection, write: RowWrite) -> int:
+        """Adds rows, their keys among the values; returns how many."""
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """Around a statement that may fail: the transaction goes on after its failure."""

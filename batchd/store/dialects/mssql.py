@@ -20,7 +20,6 @@ from sqlalchemy import (
     FromClause,
     Insert,
     Select,
-    TableClause,
     Update,
     event,
 )
@@ -31,12 +30,13 @@ from sqlalchemy.types import TypeEngine
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn
 from batchd.store.dialects import mssql_errors as errors
-from batchd.store.dialects.base import Fault, Refusal
 from batchd.store.dialects.mssql_catalog import columns_of, unique_keys
 from batchd.store.dialects.mssql_names import use_names
 from batchd.store.dialects.mssql_values import insert_by_values, listen_for_texts, update_by_values
 from batchd.store.dialects.odbc import is_freetds, odbc_url
 from batchd.store.dialects.reflected import column_info, key_column
+from batchd.store.dialects.row_write import RowWrite
+from batchd.store.dialects.server_dialect import ServerDialect
 from batchd.store.dialects.servers import CONNECT_SECONDS, LOCK_SECONDS, listen_for_refusals, place_of
 from batchd.store.scripts import in_schema, until_go
 from batchd.store.types import AsGiven
@@ -55,14 +55,14 @@ _NATIONAL = (mssql.NVARCHAR, mssql.NCHAR, mssql.NTEXT)
 _CODE_PAGES = {65001: "utf-8", 932: "cp932", 936: "gbk", 949: "cp949", 950: "cp950"}
 
 
-class MssqlDialect:
+class MssqlDialect(ServerDialect):
     """SQL Server's ways."""
 
     name = "mssql"
     default_schema: str | None = "batchd"
-    has_schemas = True
 
     def __init__(self) -> None:
+        super().__init__(errors)
         self._by_versions = False
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
@@ -136,27 +136,13 @@ class MssqlDialect:
         """Update locks, which readers under row versions don't notice, and no more than rows."""
         return rows.with_hint(of, "WITH (UPDLOCK, ROWLOCK)", dialect_name=self.name)
 
-    def update_rows(
-        self,
-        connection: Connection,
-        table: TableClause,
-        keys: Sequence[KeyColumn],
-        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-        constants: Mapping[str, ColumnElement[Any]],
-    ) -> int:
+    def update_rows(self, connection: Connection, write: RowWrite) -> int:
         """By joins with tables of values, of as many rows as the limit of parameters allows."""
-        return update_by_values(connection, table, keys, changes, constants)
+        return update_by_values(connection, write)
 
-    def insert_rows(
-        self,
-        connection: Connection,
-        table: TableClause,
-        keys: Sequence[KeyColumn],
-        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-        constants: Mapping[str, ColumnElement[Any]],
-    ) -> int:
+    def insert_rows(self, connection: Connection, write: RowWrite) -> int:
         """The same, from the tables of values alone."""
-        return insert_by_values(connection, table, keys, changes, constants)
+        return insert_by_values(connection, write)
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """A statement that fails leaves the transaction as it was, with XACT_ABORT off."""
@@ -195,21 +181,6 @@ class MssqlDialect:
     def unique_keys(self, connection: Connection, table: str, schema: str | None) -> list[list[str]]:
         """Constraints are indexes too; one with a filter says nothing about all rows."""
         return unique_keys(connection, table, schema)[1]
-
-    def fault(self, error: Exception) -> Fault:
-        """By the server's error number; SQLSTATE alone says too little."""
-        return errors.fault(error)
-
-    def code(self, error: Exception) -> str:
-        """The server's error number."""
-        return errors.code(error)
-
-    def refusal(self, error: Exception) -> Refusal | None:
-        """By the server's error number, or by what the driver says."""
-        return errors.refusal(error)
-
-    def prepare(self, engine: Engine) -> None:
-        """Nothing: the DDL says it all."""
 
     def statements(self, script: str, ledger_schema: str | None) -> list[str]:
         """Batch by batch, as sqlcmd does."""

@@ -10,7 +10,7 @@ import decimal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, TableClause, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.dialects import mssql
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -18,6 +18,7 @@ from batchd.core.decimals import decimal_text
 from batchd.core.tasks import KeyColumn
 from batchd.store.chunks import chunks
 from batchd.store.dialects.mssql_catalog import columns_of
+from batchd.store.dialects.row_write import Change, RowWrite
 
 # The server takes 2,100 in a statement.
 _PARAMETERS = 2000
@@ -35,34 +36,17 @@ _CONVERTED: Mapping[type[Any], str] = {
 # ODBC's NVARCHAR of any length: of one length for each value, the server would keep a plan for each.
 _NVARCHAR_MAX = (-9, 0, 0)
 
-Change = tuple[tuple[Any, ...], Mapping[str, Any]]
 
-
-def update_by_values(
-    connection: Connection,
-    table: TableClause,
-    keys: Sequence[KeyColumn],
-    changes: Sequence[Change],
-    constants: Mapping[str, ColumnElement[Any]],
-) -> int:
+def update_by_values(connection: Connection, write: RowWrite) -> int:
     """Writes the rows; returns how many were found."""
-    columns = list(changes[0][1])
-    begin = _update(connection, table, columns, constants)
-    same = _same(connection, keys)
-    return _in_chunks(connection, changes, lambda rows: f"{begin}JOIN {_values(keys, columns, rows)} ON {same}")
+    begin, same = _update(connection, write), _same(connection, write.keys)
+    return _in_chunks(connection, write, lambda rows: f"{begin}JOIN {_values(write, rows)} ON {same}")
 
 
-def insert_by_values(
-    connection: Connection,
-    table: TableClause,
-    keys: Sequence[KeyColumn],
-    changes: Sequence[Change],
-    constants: Mapping[str, ColumnElement[Any]],
-) -> int:
+def insert_by_values(connection: Connection, write: RowWrite) -> int:
     """Adds the rows; returns how many."""
-    columns = list(changes[0][1])
-    begin = _insert(connection, table, keys, columns, constants)
-    return _in_chunks(connection, changes, lambda rows: f"{begin}FROM {_values(keys, columns, rows)}")
+    begin = _insert(connection, write)
+    return _in_chunks(connection, write, lambda rows: f"{begin}FROM {_values(write, rows)}")
 
 
 def listen_for_texts(engine: Engine, *, typed: bool) -> None:
@@ -73,11 +57,12 @@ def listen_for_texts(engine: Engine, *, typed: bool) -> None:
     event.listen(engine, "checkin", _count_again)
 
 
-def _in_chunks(connection: Connection, changes: Sequence[Change], statement: Callable[[int], str]) -> int:
+def _in_chunks(connection: Connection, write: RowWrite, statement: Callable[[int], str]) -> int:
     """Runs the statement for so many rows at once; returns how many rows it came to."""
-    key, values = changes[0]
-    rows_at_once = _PARAMETERS // (len(key) + len(values) + 1)
-    return sum(_written(connection, statement(len(some)), some, list(values)) for some in chunks(changes, rows_at_once))
+    columns = write.columns
+    rows_at_once = _PARAMETERS // (len(write.keys) + len(columns) + 1)
+    some_at_once = chunks(write.changes, rows_at_once)
+    return sum(_written(connection, statement(len(some)), some, columns) for some in some_at_once)
 
 
 def _written(connection: Connection, statement: str, changes: Sequence[Change], columns: Sequence[str]) -> int:
@@ -91,35 +76,26 @@ def _written(connection: Connection, statement: str, changes: Sequence[Change], 
     return written
 
 
-def _update(
-    connection: Connection,
-    table: TableClause,
-    columns: Sequence[str],
-    constants: Mapping[str, ColumnElement[Any]],
-) -> str:
+def _update(connection: Connection, write: RowWrite) -> str:
     prepare = connection.dialect.identifier_preparer
-    taken = _taken(connection, table, columns)
-    sets = [f"t.{prepare.quote(name)} = {value}" for name, value in zip(columns, taken, strict=True)]
-    sets += [f"t.{prepare.quote(name)} = {value.compile(connection)}" for name, value in constants.items()]
-    return f"UPDATE t SET {', '.join(sets)} FROM {prepare.format_table(table)} AS t "  # noqa: S608  (quoted)
+    taken = zip(write.columns, _taken(connection, write), strict=True)
+    sets = [f"t.{prepare.quote(name)} = {value}" for name, value in taken]
+    sets += [f"t.{prepare.quote(name)} = {clock.compile(connection)}" for name, clock in write.clocks.items()]
+    return f"UPDATE t SET {', '.join(sets)} FROM {prepare.format_table(write.table)} AS t "  # noqa: S608  (quoted)
 
 
-def _insert(
-    connection: Connection,
-    table: TableClause,
-    keys: Sequence[KeyColumn],
-    columns: Sequence[str],
-    constants: Mapping[str, ColumnElement[Any]],
-) -> str:
+def _insert(connection: Connection, write: RowWrite) -> str:
     prepare = connection.dialect.identifier_preparer
-    names = ", ".join(prepare.quote(name) for name in [*(key.name for key in keys), *columns, *constants])
-    values = [*(_key(at, key) for at, key in enumerate(keys)), *_taken(connection, table, columns)]
-    values += [str(value.compile(connection)) for value in constants.values()]
-    return f"INSERT INTO {prepare.format_table(table)} ({names}) SELECT {', '.join(values)} "
+    named = [*(key.name for key in write.keys), *write.columns, *write.clocks]
+    values = [*(_key(at, key) for at, key in enumerate(write.keys)), *_taken(connection, write)]
+    values += [str(clock.compile(connection)) for clock in write.clocks.values()]
+    into = f"{prepare.format_table(write.table)} ({', '.join(map(prepare.quote, named))})"
+    return f"INSERT INTO {into} SELECT {', '.join(values)} "
 
 
-def _values(keys: Sequence[KeyColumn], columns: Sequence[str], rows: int) -> str:
-    names = [*(f"k{at}" for at in range(len(keys))), *(f"v{at}" for at in range(len(columns))), "nulls"]
+def _values(write: RowWrite, rows: int) -> str:
+    keys, values = range(len(write.keys)), range(len(write.columns))
+    names = [*(f"k{at}" for at in keys), *(f"v{at}" for at in values), "nulls"]
     one_row = f"({', '.join('?' * len(names))})"
     return f"(VALUES {', '.join([one_row] * rows)}) AS s ({', '.join(names)})"
 
@@ -129,10 +105,10 @@ def _same(connection: Connection, keys: Sequence[KeyColumn]) -> str:
     return " AND ".join(f"t.{quote(key.name)} = {_key(at, key)}" for at, key in enumerate(keys))
 
 
-def _taken(connection: Connection, table: TableClause, columns: Sequence[str]) -> list[str]:
+def _taken(connection: Connection, write: RowWrite) -> list[str]:
     """Each value as its column takes it."""
-    there = columns_of(connection, table.name, table.schema)
-    kinds = [_CONVERTED.get(type(there[name]["type"])) if name in there else None for name in columns]
+    there = columns_of(connection, write.table.name, write.table.schema)
+    kinds = [_CONVERTED.get(type(there[name]["type"])) if name in there else None for name in write.columns]
     return [f"CAST({_value(at)} AS {kind})" if kind else _value(at) for at, kind in enumerate(kinds)]
 
 

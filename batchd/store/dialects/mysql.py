@@ -5,8 +5,8 @@ when the transaction began. The driver counts the rows that were found, not thos
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,10 +29,11 @@ from sqlalchemy.types import TypeEngine
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn
 from batchd.store.dialects import mysql_errors as errors
-from batchd.store.dialects.base import Fault, Refusal
 from batchd.store.dialects.mysql_transactions import check_binary_log, check_engine, check_staging
-from batchd.store.dialects.reflected import column_info, key_columns, primary_key, reflected_columns, unique_keys
+from batchd.store.dialects.reflected import column_info, reflected_columns, unique_keys
 from batchd.store.dialects.row_by_row import insert_each
+from batchd.store.dialects.row_write import RowWrite
+from batchd.store.dialects.server_dialect import ServerDialect
 from batchd.store.dialects.servers import CONNECT_SECONDS, LOCK_SECONDS, listen_for_refusals, place_of, watch_line
 from batchd.store.scripts import until_semicolon
 from batchd.store.types import AsGiven
@@ -43,12 +44,14 @@ _STAGE = "batchd_stage"
 _BYTES: dict[type[TypeEngine[Any]], int] = {mysql.TINYTEXT: 255, mysql.TEXT: 65_535}
 
 
-class MysqlDialect:
+class MysqlDialect(ServerDialect):
     """The ways of MariaDB and MySQL."""
 
     name = "mysql"
     default_schema: str | None = None
-    has_schemas = True
+
+    def __init__(self) -> None:
+        super().__init__(errors)
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
         """An engine of PyMySQL; a database is made by its owner, never by batchd."""
@@ -101,31 +104,17 @@ class MysqlDialect:
         """``FOR UPDATE``, of the one table where the server can tell them apart."""
         return rows.with_for_update(of=of)
 
-    def update_rows(
-        self,
-        connection: Connection,
-        table: TableClause,
-        keys: Sequence[KeyColumn],
-        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-        constants: Mapping[str, ColumnElement[Any]],
-    ) -> int:
+    def update_rows(self, connection: Connection, write: RowWrite) -> int:
         """By a temporary table: PyMySQL sends its rows at once, where an UPDATE for each row is a round trip each."""
-        stage = _staged(connection, table, keys, changes)
-        values: dict[Any, Any] = {table.c[name]: stage.c[f"v{at}"] for at, name in enumerate(changes[0][1])}
-        values |= {table.c[name]: value for name, value in constants.items()}
-        same = (table.c[key.name] == stage.c[f"k{at}"] for at, key in enumerate(keys))
+        table, stage = write.table, _staged(connection, write)
+        values: dict[Any, Any] = {table.c[name]: stage.c[f"v{at}"] for at, name in enumerate(write.columns)}
+        values |= {table.c[name]: clock for name, clock in write.clocks.items()}
+        same = (table.c[key.name] == stage.c[f"k{at}"] for at, key in enumerate(write.keys))
         return connection.execute(sa.update(table).where(*same).values(values)).rowcount
 
-    def insert_rows(
-        self,
-        connection: Connection,
-        table: TableClause,
-        keys: Sequence[KeyColumn],
-        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-        constants: Mapping[str, ColumnElement[Any]],
-    ) -> int:
+    def insert_rows(self, connection: Connection, write: RowWrite) -> int:
         """PyMySQL sends rows of plain values at once; so the clock is asked for its value beforehand."""
-        return insert_each(connection, table, keys, _with_values(connection, changes, constants), {})
+        return insert_each(connection, _with_times(connection, write))
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """A statement that fails leaves the transaction as it was."""
@@ -142,64 +131,34 @@ class MysqlDialect:
         """Planned and not run."""
         connection.exec_driver_sql(f"EXPLAIN {write.compile(connection)}")
 
-    def key_columns(
-        self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
-    ) -> list[KeyColumn]:
-        """As reflected."""
-        return key_columns(connection, table, schema, names)
-
     def columns(self, connection: Connection, table: str, schema: str | None) -> dict[str, ColumnInfo]:
         """As reflected; lengths are in characters, those of TEXT in bytes."""
         columns = reflected_columns(connection, table, schema)
         return {name: _info(column_info(one), one["type"]) for name, one in columns.items()}
-
-    def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
-        """As reflected."""
-        return primary_key(connection, table, schema)
 
     def unique_keys(self, connection: Connection, table: str, schema: str | None) -> list[list[str]]:
         """As reflected, but for indexes over the beginning of a text, which is not told."""
         beginnings = _indexed_by_beginning(connection, table, schema)
         return [key for key in unique_keys(connection, table, schema) if beginnings.isdisjoint(key)]
 
-    def fault(self, error: Exception) -> Fault:
-        """By the server's error number."""
-        return errors.fault(error)
-
-    def code(self, error: Exception) -> str:
-        """The server's error number."""
-        return errors.code(error)
-
-    def refusal(self, error: Exception) -> Refusal | None:
-        """By the server's error number."""
-        return errors.refusal(error)
-
-    def prepare(self, engine: Engine) -> None:
-        """Nothing: the DDL says it all."""
-
     def statements(self, script: str, ledger_schema: str | None) -> list[str]:
         """One by one; each CREATE commits by itself."""
         return [*([f"USE {ledger_schema}"] if ledger_schema else []), *until_semicolon(script)]
 
 
-def _staged(
-    connection: Connection,
-    table: TableClause,
-    keys: Sequence[KeyColumn],
-    changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-) -> TableClause:
+def _staged(connection: Connection, write: RowWrite) -> TableClause:
     """A temporary table of the session with the columns' own types, filled: what they refuse, it refuses too."""
-    columns = {f"k{at}": table.c[key.name] for at, key in enumerate(keys)}
-    columns |= {f"v{at}": table.c[name] for at, name in enumerate(changes[0][1])}
+    names = write.columns
+    columns = {f"k{at}": write.table.c[key.name] for at, key in enumerate(write.keys)}
+    columns |= {f"v{at}": write.table.c[name] for at, name in enumerate(names)}
     stage = sa.table(_STAGE, *(sa.column(name, AsGiven()) for name in columns))
     shape = sa.select(*(column.label(name) for name, column in columns.items())).where(sa.text("1 = 0"))
     # Neither of these commits, as DDL of other tables would.
     connection.exec_driver_sql(f"DROP TEMPORARY TABLE IF EXISTS {_STAGE}")
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {_STAGE} {shape.compile(connection)}")
-    names = list(changes[0][1])
     rows = [
         {f"k{at}": part for at, part in enumerate(key)} | {f"v{at}": values[name] for at, name in enumerate(names)}
-        for key, values in changes
+        for key, values in write.changes
     ]
     connection.execute(sa.insert(stage), rows)
     return stage
@@ -213,16 +172,12 @@ def _indexed_by_beginning(connection: Connection, table: str, schema: str | None
     return set(connection.scalars(query, {"place": schema, "name": table}))
 
 
-def _with_values(
-    connection: Connection,
-    changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-    constants: Mapping[str, ColumnElement[Any]],
-) -> list[tuple[tuple[Any, ...], Mapping[str, Any]]]:
-    if not constants:
-        return list(changes)
-    clocks = sa.select(*(clock.label(f"c{at}") for at, clock in enumerate(constants.values())))
-    told = dict(zip(constants, connection.execute(clocks).one(), strict=True))
-    return [(key, {**values, **told}) for key, values in changes]
+def _with_times(connection: Connection, write: RowWrite) -> RowWrite:
+    if not write.clocks:
+        return write
+    clocks = sa.select(*(clock.label(f"c{at}") for at, clock in enumerate(write.clocks.values())))
+    told = dict(zip(write.clocks, connection.execute(clocks).one(), strict=True))
+    return replace(write, changes=[(key, {**values, **told}) for key, values in write.changes], clocks={})
 
 
 def _info(info: ColumnInfo, kind: TypeEngine[Any]) -> ColumnInfo:

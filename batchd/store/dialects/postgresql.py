@@ -5,7 +5,6 @@ ones; what two transactions must not both do, the ledger's unique keys and lease
 """
 
 import logging
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -19,7 +18,6 @@ from sqlalchemy import (
     FromClause,
     Insert,
     Select,
-    TableClause,
     Update,
     event,
 )
@@ -29,10 +27,11 @@ from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn
 from batchd.errors import DatabaseError
 from batchd.store.dialects import postgresql_errors as errors
-from batchd.store.dialects.base import Fault, Refusal
 from batchd.store.dialects.postgresql_values import read_all_times
-from batchd.store.dialects.reflected import column_info, key_columns, primary_key, reflected_columns, unique_keys
+from batchd.store.dialects.reflected import column_info, reflected_columns
 from batchd.store.dialects.row_by_row import insert_each, update_each
+from batchd.store.dialects.row_write import RowWrite
+from batchd.store.dialects.server_dialect import ServerDialect
 from batchd.store.dialects.servers import (
     CONNECT_SECONDS,
     KEEPALIVE,
@@ -47,12 +46,14 @@ from batchd.store.types import AsGiven
 _PORT = 5432
 
 
-class PostgresqlDialect:
+class PostgresqlDialect(ServerDialect):
     """PostgreSQL's ways."""
 
     name = "postgresql"
     default_schema: str | None = "batchd"
-    has_schemas = True
+
+    def __init__(self) -> None:
+        super().__init__(errors)
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
         """An engine of psycopg 3; a database is made by its owner, never by batchd."""
@@ -114,27 +115,13 @@ class PostgresqlDialect:
         """``FOR UPDATE OF``: the outer side of a join can't be locked, and need not be."""
         return rows.with_for_update(of=of)
 
-    def update_rows(
-        self,
-        connection: Connection,
-        table: TableClause,
-        keys: Sequence[KeyColumn],
-        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-        constants: Mapping[str, ColumnElement[Any]],
-    ) -> int:
+    def update_rows(self, connection: Connection, write: RowWrite) -> int:
         """Psycopg sends them in a pipeline, so that many rows cost few round trips."""
-        return update_each(connection, table, keys, changes, constants)
+        return update_each(connection, write)
 
-    def insert_rows(
-        self,
-        connection: Connection,
-        table: TableClause,
-        keys: Sequence[KeyColumn],
-        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-        constants: Mapping[str, ColumnElement[Any]],
-    ) -> int:
+    def insert_rows(self, connection: Connection, write: RowWrite) -> int:
         """In a pipeline, too."""
-        return insert_each(connection, table, keys, changes, constants)
+        return insert_each(connection, write)
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """Within a savepoint, since a statement that fails ends the transaction."""
@@ -156,38 +143,9 @@ class PostgresqlDialect:
             locked: Select[Any] = sa.select(sa.literal_column("1")).select_from(write.table).with_for_update()
             connection.exec_driver_sql(f"EXPLAIN {locked.compile(connection)}")
 
-    def key_columns(
-        self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
-    ) -> list[KeyColumn]:
-        """As reflected."""
-        return key_columns(connection, table, schema, names)
-
     def columns(self, connection: Connection, table: str, schema: str | None) -> dict[str, ColumnInfo]:
         """As reflected; lengths are in characters."""
         return {name: column_info(one) for name, one in reflected_columns(connection, table, schema).items()}
-
-    def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
-        """As reflected."""
-        return primary_key(connection, table, schema)
-
-    def unique_keys(self, connection: Connection, table: str, schema: str | None) -> list[list[str]]:
-        """As reflected."""
-        return unique_keys(connection, table, schema)
-
-    def fault(self, error: Exception) -> Fault:
-        """By SQLSTATE."""
-        return errors.fault(error)
-
-    def code(self, error: Exception) -> str:
-        """The SQLSTATE."""
-        return errors.code(error)
-
-    def refusal(self, error: Exception) -> Refusal | None:
-        """By SQLSTATE, or by how the connection failed."""
-        return errors.refusal(error)
-
-    def prepare(self, engine: Engine) -> None:
-        """Nothing: the DDL says it all."""
 
     def statements(self, script: str, ledger_schema: str | None) -> list[str]:
         """The server takes a whole script at once, and as one transaction."""

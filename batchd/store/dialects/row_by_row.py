@@ -1,57 +1,43 @@
 """Writing many rows with one prepared statement, where that costs no round trip for each of them."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, TableClause
+from sqlalchemy import BindParameter, Connection
 
-from batchd.core.tasks import KeyColumn
+from batchd.store.dialects.row_write import RowWrite
 from batchd.store.types import AsGiven
 
 
-def update_each(
-    connection: Connection,
-    table: TableClause,
-    keys: Sequence[KeyColumn],
-    changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-    constants: Mapping[str, ColumnElement[Any]],
-) -> int:
+def update_each(connection: Connection, write: RowWrite) -> int:
     """Runs one UPDATE for each change; returns how many rows were found by all of them."""
-    columns = list(changes[0][1])
-    statement = (
-        sa.update(table)
-        .where(*(table.c[key.name] == sa.bindparam(f"batchd_key_{at}") for at, key in enumerate(keys)))
-        .values({name: sa.bindparam(f"batchd_value_{at}", type_=AsGiven()) for at, name in enumerate(columns)})
-        .values(dict(constants))
-    )
-    return connection.execute(statement, _parameters(changes, columns)).rowcount
+    same = (write.table.c[key.name] == sa.bindparam(_key(at)) for at, key in enumerate(write.keys))
+    statement = sa.update(write.table).where(*same).values(_values(write)).values(dict(write.clocks))
+    return connection.execute(statement, _parameters(write)).rowcount
 
 
-def insert_each(
-    connection: Connection,
-    table: TableClause,
-    keys: Sequence[KeyColumn],
-    changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-    constants: Mapping[str, ColumnElement[Any]],
-) -> int:
+def insert_each(connection: Connection, write: RowWrite) -> int:
     """Runs one INSERT for each change; returns how many rows were added by all of them."""
-    columns = list(changes[0][1])
-    statement = (
-        sa.insert(table)
-        .values({key.name: sa.bindparam(f"batchd_key_{at}", type_=AsGiven()) for at, key in enumerate(keys)})
-        .values({name: sa.bindparam(f"batchd_value_{at}", type_=AsGiven()) for at, name in enumerate(columns)})
-        .values(dict(constants))
-    )
-    counted = connection.execution_options(preserve_rowcount=True)
-    return counted.execute(statement, _parameters(changes, columns)).rowcount
+    keys = {key.name: sa.bindparam(_key(at), type_=AsGiven()) for at, key in enumerate(write.keys)}
+    statement = sa.insert(write.table).values(keys | _values(write)).values(dict(write.clocks))
+    return connection.execution_options(preserve_rowcount=True).execute(statement, _parameters(write)).rowcount
 
 
-def _parameters(
-    changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]], columns: Sequence[str]
-) -> list[dict[str, Any]]:
+def _values(write: RowWrite) -> dict[str, BindParameter[Any]]:
+    return {name: sa.bindparam(_value(at), type_=AsGiven()) for at, name in enumerate(write.columns)}
+
+
+def _parameters(write: RowWrite) -> list[dict[str, Any]]:
+    columns = write.columns
     return [
-        {f"batchd_key_{at}": part for at, part in enumerate(key)}
-        | {f"batchd_value_{at}": values[name] for at, name in enumerate(columns)}
-        for key, values in changes
+        {_key(at): part for at, part in enumerate(key)} | {_value(at): values[name] for at, name in enumerate(columns)}
+        for key, values in write.changes
     ]
+
+
+def _key(at: int) -> str:
+    return f"batchd_key_{at}"
+
+
+def _value(at: int) -> str:
+    return f"batchd_value_{at}"

@@ -6,7 +6,7 @@ deadlock nor act on rows that changed in between; a deferred ``BEGIN`` fails wit
 
 import contextlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from sqlalchemy import (
     FromClause,
     Insert,
     Select,
-    TableClause,
     Update,
     event,
 )
@@ -34,6 +33,7 @@ from batchd.errors import ConfigError, DatabaseError
 from batchd.store.dialects.base import Fault, Refusal
 from batchd.store.dialects.reflected import primary_key, unique_keys
 from batchd.store.dialects.row_by_row import insert_each, update_each
+from batchd.store.dialects.row_write import RowWrite
 from batchd.store.dialects.servers import DRIVER_REFUSALS, listen_for_refusals
 from batchd.store.types import AsGiven
 
@@ -101,27 +101,13 @@ class SqliteDialect:
         del of
         return rows
 
-    def update_rows(
-        self,
-        connection: Connection,
-        table: TableClause,
-        keys: Sequence[KeyColumn],
-        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-        constants: Mapping[str, ColumnElement[Any]],
-    ) -> int:
+    def update_rows(self, connection: Connection, write: RowWrite) -> int:
         """One prepared UPDATE for all rows: with no round trips this beats a staging table."""
-        return update_each(connection, table, keys, changes, constants)
+        return update_each(connection, write)
 
-    def insert_rows(
-        self,
-        connection: Connection,
-        table: TableClause,
-        keys: Sequence[KeyColumn],
-        changes: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
-        constants: Mapping[str, ColumnElement[Any]],
-    ) -> int:
+    def insert_rows(self, connection: Connection, write: RowWrite) -> int:
         """One prepared INSERT for all rows."""
-        return insert_each(connection, table, keys, changes, constants)
+        return insert_each(connection, write)
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """A statement that fails leaves the transaction as it was."""

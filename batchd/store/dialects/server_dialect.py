@@ -1,0 +1,65 @@
+"""What the dialects of servers have in common: a catalogue to be reflected, and errors that have numbers."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+
+from batchd.core.tasks import KeyColumn
+from batchd.store.dialects import reflected
+from batchd.store.dialects.base import Fault, Refusal
+
+
+class KnownErrors(Protocol):
+    """A module that knows a server's errors by their numbers."""
+
+    def fault(self, error: Exception, /) -> Fault:
+        """What it means."""
+
+    def code(self, error: Exception, /) -> str:
+        """The server's own number for it; never its text, which quotes values."""
+
+    def refusal(self, error: Exception, /) -> Refusal | None:
+        """What to tell a person."""
+
+
+class ServerDialect:
+    """The ways that most servers share; a dialect file holds what differs.
+
+    Args:
+        errors: the server's errors by number.
+    """
+
+    has_schemas = True
+
+    def __init__(self, errors: KnownErrors) -> None:
+        self._errors = errors
+
+    def key_columns(
+        self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
+    ) -> list[KeyColumn]:
+        """As reflected."""
+        return reflected.key_columns(connection, table, schema, names)
+
+    def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
+        """As reflected."""
+        return reflected.primary_key(connection, table, schema)
+
+    def unique_keys(self, connection: Connection, table: str, schema: str | None) -> list[list[str]]:
+        """As reflected."""
+        return reflected.unique_keys(connection, table, schema)
+
+    def fault(self, error: Exception) -> Fault:
+        """By the server's number."""
+        return self._errors.fault(error)
+
+    def code(self, error: Exception) -> str:
+        """The server's number."""
+        return self._errors.code(error)
+
+    def refusal(self, error: Exception) -> Refusal | None:
+        """By the server's number, or by how the connection failed."""
+        return self._errors.refusal(error)
+
+    def prepare(self, engine: Engine) -> None:
+        """Nothing: the DDL says it all."""
