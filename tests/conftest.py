@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 import structlog
 
+from tests.conformance_table import conformance_table
 from tests.servers.given import NOT_RUN
 
 # A busy machine is no reason for a test to fail.
@@ -42,11 +43,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
-    """Below pytest's own last line: what could not run here, and how many tests that is."""
+    """Below pytest's own last line: the suite by databases, what could not run here, and how many tests that is."""
     yield
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None:
         return  # one of several processes, whose reports are another's
+    for line in conformance_table(reporter.stats):
+        reporter.write_line(line)
     lines = _not_run(reporter.stats.get("skipped", []))
     for line in lines:
         reporter.write_line(line, yellow=True)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from batchd.app.guessing import Answer, Guess
 
@@ -18,7 +19,7 @@ _HEAD = """\
 
 [database]
 url = {url}
-
+{password}
 # The local vendor: no key, no network, made-up answers. Try everything with it first.
 [vendors.local]
 kind = "sandbox"
@@ -38,10 +39,21 @@ table = {table}
 """
 
 
-def config_text(url: str, table: str, schema: str | None, found: Guess, quoted: Mapping[str, str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the task's table is, and the environment variable that holds the login's password."""
+
+    url: str
+    table: str
+    schema: str | None = None
+    password_env: str | None = None
+
+
+def config_text(place: Place, found: Guess, quoted: Mapping[str, str]) -> str:
     """A whole config file for one task."""
-    task = task_name(table)
-    head = _HEAD.format(url=_toml(url), table=_toml(table), task=task)
+    task, schema = task_name(place.table), place.schema
+    password = f"password = {{ env = {_toml(place.password_env)} }}\n" if place.password_env else ""
+    head = _HEAD.format(url=_toml(place.url), password=password, table=_toml(place.table), task=task)
     return "\n".join(
         [
             head + (f"schema = {_toml(schema)}\n" if schema else "") + f"key = {_toml(list(found.key))}",

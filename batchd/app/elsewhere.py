@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from batchd.config.tasks import TaskConfig
+from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import Target
 from batchd.errors import ConfigError
 from batchd.store.source import SourceTable
@@ -30,16 +31,30 @@ def target_checks(task: TaskConfig, source: SourceTable, written: SourceTable) -
     key = ("write", "key" if task.write.key else "table")
     yield key, partial(_check_key, task, source, written)
     if task.write.mode == "insert":
-        yield ("write", "table"), partial(_check_new_row, task, written)
+        yield ("write", "table"), partial(_check_new_row, task, source, written)
 
 
-def _check_new_row(task: TaskConfig, written: SourceTable) -> None:
+def _check_new_row(task: TaskConfig, source: SourceTable, written: SourceTable) -> None:
     columns = [*task.written_key, *(column for _, column in task.answer_columns), *task.on_success]
     for column in columns:
         written.column_named(column)
+    for own, there in zip(task.key, task.written_key, strict=True):
+        _check_room(own, source.column_named(own), there, written.column_named(there))
     written.check_filled(columns)
     # All at once: MariaDB would miss the others in a row of one column.
     written.check_addable(columns)
+
+
+def _check_room(own: str, given: ColumnInfo, there: str, taking: ColumnInfo) -> None:
+    if taking.max_length is None or taking.encoding != given.encoding:
+        return
+    if given.max_length is None or given.max_length > taking.max_length:
+        longest = "text of any length" if given.max_length is None else f"up to {given.max_length}"
+        raise ConfigError(
+            f"column {there} takes texts of up to {taking.max_length}, but {own} of the task's key has {longest}: "
+            "rows could not be added after their answers were paid for",
+            next_command=f"make column {there} as long as {own}",
+        )
 
 
 def _check_key(task: TaskConfig, source: SourceTable, written: SourceTable) -> None:

@@ -65,13 +65,13 @@ def guess(table: str, seen: TableProfile, key: Sequence[str]) -> Guess:
     free = [
         name
         for name, column in seen.columns.items()
-        if column.nullable and column.kind in _TYPES and name not in {*chosen, text, marker}
+        if column.nullable and column.kind in _TYPES and not column.unreadable and name not in {*chosen, text, marker}
     ]
     answers = _answers([name for name in free if name in seen.with_null and not _is_row_time(name)], seen)
     if not answers:
         raise ConfigError(
             f"table {table!r} has no empty column that an answer could be written to",
-            next_command=f"add one, such as: ALTER TABLE {table} ADD COLUMN summary TEXT",
+            next_command="add one to it, such as a text column named summary",
         )
     return Guess(
         chosen,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from batchd.app.config_text import config_text, task_name
+from batchd.app.config_text import Place, config_text, task_name
 from batchd.app.guessing import Guess, guess
+from batchd.config.secret_refs import SecretRef
 from batchd.config.urls import absolute_sqlite_url, has_password
 from batchd.errors import UsageError
 from batchd.store.opening import open_database
@@ -21,12 +22,16 @@ _SQLITE = "sqlite:///"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person asked for: a database, a table, and its key where the primary key won't do."""
+    """What a person asked for: a database, a table, and its key where the primary key won't do.
+
+    ``password_env`` names the environment variable that holds the login's password.
+    """
 
     url: str
     table: str
     schema: str | None = None
     key: tuple[str, ...] = ()
+    password_env: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ def write_config(wish: Wish, out: Path) -> Written:
 
     Raises:
         UsageError: the file is there already, its folder is not, or a password is in the URL.
-        ConfigError: the table is missing, has no key, or nothing to read or to write.
+        ConfigError: the table is missing, has no key, or nothing to read or to write; or there is no such variable.
         DatabaseError: the database cannot be opened.
     """
     path = Path.cwd() / out
@@ -51,7 +56,8 @@ def write_config(wish: Wish, out: Path) -> Written:
     url = _absolute_url(wish.url)
     seen = _profile(url, wish)
     found = guess(wish.table, seen, wish.key)
-    text = config_text(_url_for(url, path.parent), wish.table, wish.schema, found, seen.quoted)
+    place = Place(_url_for(url, path.parent), wish.table, wish.schema, wish.password_env)
+    text = config_text(place, found, seen.quoted)
     _write_new(path, text)
     return Written(path, task_name(wish.table), tuple(_to_do(found)))
 
@@ -67,7 +73,7 @@ def _absolute_url(url: str) -> str:
     if has_password(url):
         raise UsageError(
             "a password may not be written in the URL, since it would stand in the config",
-            next_command="leave it out of --url",
+            next_command="leave it out of --url, and name a variable that holds it: --password-env BATCHD_DB_PASSWORD",
         )
     try:
         return absolute_sqlite_url(url, Path.cwd())
@@ -76,7 +82,7 @@ def _absolute_url(url: str) -> str:
 
 
 def _profile(url: str, wish: Wish) -> TableProfile:
-    database = open_database(url)
+    database = open_database(url, password=_password(wish.password_env))
 
     def look(connection: Connection) -> TableProfile:
         source = SourceTable(connection, database.dialect, wish.table, wish.schema)
@@ -90,6 +96,10 @@ def _profile(url: str, wish: Wish) -> TableProfile:
         return ask(database, look)
     finally:
         database.engine.dispose()
+
+
+def _password(name: str | None) -> str | None:
+    return SecretRef(env=name).resolve(Path.cwd(), where="--password-env") if name else None
 
 
 def _url_for(url: str, folder: Path) -> str:

@@ -141,8 +141,12 @@ def _checks(config: Config, name: str, source: SourceTable, written: SourceTable
     yield lambda: used.extend(_inputs(config, name))
     # Filled by now: each check is run before the next is asked for.
     for column in used:
-        known = partial(check_columns, [column], source.columns)
-        yield partial(_at, config, name, (_prompt_setting(task),), known)
+        yield partial(_at, config, name, (_prompt_setting(task),), partial(_check_input, source, column))
+
+
+def _check_input(source: SourceTable, column: str) -> None:
+    check_columns([column], source.columns)
+    source.column_named(column)
 
 
 def _check_key(source: SourceTable, names: Sequence[str]) -> None:

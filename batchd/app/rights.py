@@ -1,6 +1,5 @@
 """What rights a task needs: from the config, and from the table where it can be looked at already."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,35 +26,49 @@ class TaskRights:
     target: TaskTable | None = None
 
 
+_Needed = tuple[TaskTable, TaskTable | None]
+
+
 def rights_of(config: Config, name: str) -> TaskRights:
     """The columns a task reads and writes. Needs no rights on the table. Raises ConfigError."""
     if name not in config.tasks:
         known = ", ".join(config.tasks) or "none"
         raise ConfigError(f"there is no task {name!r} in {config.path}", next_command=f"tasks here: {known}")
-    task = config.tasks[name]
-    (columns, target_columns), notes = _looked_at(config, task) if task.pending else (((), ()), [])
-    own, target = needs_of(config, name, columns, target_columns)
-    if has_word(task.pending or "", "select"):
+    (own, target), notes = _looked_at(config, name)
+    if has_word(config.tasks[name].pending or "", "select"):
         notes.append("pending asks another table: GRANT SELECT on what it reads there too")
     return TaskRights(own, tuple(notes), target)
 
 
-def _looked_at(config: Config, task: TaskConfig) -> tuple[tuple[Sequence[str], Sequence[str]], list[str]]:
-    """The columns of the task's table and of the written one, or none and why: who has no rights yet asks here."""
+def _looked_at(config: Config, name: str) -> tuple[_Needed, list[str]]:
+    """What the task needs, by the tables themselves where they may be seen, and what stays unknown otherwise.
+
+    Who has no rights yet asks here.
+    """
     try:
         database = database_of(config)
         try:
-            return ask(database, lambda connection: _columns(connection, database, task)), []
+            return ask(database, lambda connection: _needed(config, name, database, connection)), []
         finally:
             database.engine.dispose()
     except (ConfigError, DatabaseError) as error:
-        remedy = "" if task.pending_columns else "; name them in pending_columns"
-        missing = "SELECT may be missing on columns that only pending reads"
-        return ((), ()), [f"the table could not be looked at ({error.message}), so {missing}{remedy}"]
+        return needs_of(config, name, (), ()), _unknown(config.tasks[name], error)
 
 
-def _columns(connection: Any, database: Database, task: TaskConfig) -> tuple[Sequence[str], Sequence[str]]:
-    own = tuple(SourceTable(connection, database.dialect, task.table, task.table_schema).columns)
+def _needed(config: Config, name: str, database: Database, connection: Any) -> _Needed:
+    task = config.tasks[name]
+    source = SourceTable(connection, database.dialect, task.table, task.table_schema)
     if task.write is None:
-        return own, own
-    return own, tuple(SourceTable(connection, database.dialect, task.write.table, task.write.table_schema).columns)
+        own, _ = needs_of(config, name, tuple(source.columns), ())
+        return source.with_masks(own), None
+    written = SourceTable(connection, database.dialect, task.write.table, task.write.table_schema)
+    own, target = needs_of(config, name, tuple(source.columns), tuple(written.columns))
+    return source.with_masks(own), target and written.with_masks(target)
+
+
+def _unknown(task: TaskConfig, error: ConfigError | DatabaseError) -> list[str]:
+    if not task.pending:
+        return []
+    remedy = "" if task.pending_columns else "; name them in pending_columns"
+    missing = "SELECT may be missing on columns that only pending reads"
+    return [f"the table could not be looked at ({error.message}), so {missing}{remedy}"]

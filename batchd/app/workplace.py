@@ -3,6 +3,7 @@
 import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from batchd.app.accounts import connect_named, entra_identity, fingerprint_of
@@ -15,6 +16,7 @@ from batchd.errors import ConfigError
 from batchd.ports import Account, ConfiguredTask, Progress, Workplace
 from batchd.prices import BatchPrices, PriceOverride
 from batchd.spool.folder import FolderSpool
+from batchd.stop import Stop
 from batchd.store.engine import SqlStore
 from batchd.store.opening import Database, open_database
 
@@ -53,21 +55,24 @@ def _tokens(config: Config, entra: EntraConfig) -> Callable[[], str]:
         raise config.error(error.message, "database", "entra", next_command=error.next_command) from None
 
 
-def store_of(database: Database) -> SqlStore:
-    """The ledger in a database. Raises LedgerVersionError, DatabaseError."""
-    return database.store(actor=this_owner(), is_dead=is_provably_dead)
+def store_of(database: Database, stop: Stop | None = None) -> SqlStore:
+    """The ledger in a database; a stop ends its waiting. Raises LedgerVersionError, DatabaseError."""
+    return database.store(actor=this_owner(), is_dead=is_provably_dead, stop=stop)
 
 
 @contextlib.contextmanager
-def open_workplace(config: Config, *, task: str | None = None, progress: Progress | None = None) -> Iterator[Workplace]:
+def open_workplace(
+    config: Config, *, task: str | None = None, progress: Progress | None = None, stop: Stop | None = None
+) -> Iterator[Workplace]:
     """Everything the stages need, for all tasks or one; lets go of it at the end."""
     with contextlib.ExitStack() as stack:
         database = database_of(config)
-        store = store_of(database)
+        store = store_of(database, stop)
         stack.callback(store.dispose)
         tasks = resolve_tasks(config, database, task)
         accounts = connect_named(config, stack, _vendors_needed(store, tasks))
-        yield workplace(config, store, tasks, accounts, progress or NoProgress())
+        place = workplace(config, store, tasks, accounts, progress or NoProgress())
+        yield place if stop is None else replace(place, stopping=stop.asked)
 
 
 def _vendors_needed(store: SqlStore, tasks: Mapping[str, ConfiguredTask]) -> set[str]:

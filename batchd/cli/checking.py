@@ -23,7 +23,7 @@ def check(call: Call, reference: str) -> int:
     """Polls, collects and applies one batch, named by its vendor's id, its uid or its number."""
     stop = Stop()
     stop.on_signals()
-    with opened_ledger(call) as desk:
+    with opened_ledger(call, stop) as desk:
         batch = find_batch(desk, reference)
         with workplace_for(call, desk, batch.account, stop) as place:
             counts = run_pass(CHECKING, place, Scope(batch_id=batch.id), Orders(eager=True))

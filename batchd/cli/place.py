@@ -27,7 +27,7 @@ class Desk:
 
 
 @contextlib.contextmanager
-def opened_ledger(call: Call) -> Iterator[Desk]:
+def opened_ledger(call: Call, stop: Stop | None = None) -> Iterator[Desk]:
     """The ledger alone, without vendors or tables. Raises ConfigError, DatabaseError, UsageError."""
     config = call.config()
     quiet_logs(config, call)
@@ -35,7 +35,7 @@ def opened_ledger(call: Call) -> Iterator[Desk]:
         known = ", ".join(config.tasks) or "none"
         raise UsageError(f"there is no task {call.task!r} in {config.path}", next_command=f"tasks here: {known}")
     database = database_of(config)
-    store = store_of(database)
+    store = store_of(database, stop)
     try:
         yield Desk(config, database, store)
     finally:
@@ -48,9 +48,9 @@ def opened_workplace(call: Call, config: Config, stop: Stop) -> Iterator[tuple[W
     quiet_logs(config, call)
     with (
         TerminalProgress(shown=call.is_watched) as progress,
-        open_workplace(config, task=call.task, progress=progress) as place,
+        open_workplace(config, task=call.task, progress=progress, stop=stop) as place,
     ):
-        yield replace(place, stopping=stop.asked), progress
+        yield place, progress
 
 
 @contextlib.contextmanager

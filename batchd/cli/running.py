@@ -36,7 +36,7 @@ def run(call: Call, options: RunOptions) -> int:
     interval = _seconds(options.check_interval)
     stop = Stop()
     stop.on_signals()
-    with opened_ledger(call) as desk, opened_workplace(call, desk.config, stop) as (whole, progress):
+    with opened_ledger(call, stop) as desk, opened_workplace(call, desk.config, stop) as (whole, progress):
         place = _paced(with_batch_size(whole, options.batch_size), interval)
         plan = _plan(desk.config, place, call, options)
         before = _failures(desk, place, call)

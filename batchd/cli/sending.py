@@ -26,7 +26,7 @@ def submit(call: Call, batch_size: int | None) -> int:
     """Builds batches from what is due, sends them, and prints them."""
     stop = Stop()
     stop.on_signals()
-    with opened_ledger(call) as desk, opened_workplace(call, desk.config, stop) as (whole, _):
+    with opened_ledger(call, stop) as desk, opened_workplace(call, desk.config, stop) as (whole, _):
         place = with_batch_size(whole, batch_size)
         before = _unsent(place, call) | {0}
         newest = _newest(desk)

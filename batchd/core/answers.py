@@ -21,6 +21,12 @@ _SMALLEST_INTEGER = -(2**63)
 _LARGEST_INTEGER = 2**63 - 1
 _LARGEST_EXACT_FLOAT = 2**53
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# What every database reads. Of ISO's other forms, such as weeks, times without seconds and offsets without a colon, not
+# every one does.
+_SECONDS = r":[0-9]{2}(?:\.[0-9]{1,7})?"
+_OFFSET = r"(?:Z|[+-][0-9]{2}:[0-9]{2})?"
+_PLAIN_CLOCK = re.compile(rf"[0-9]{{2}}:[0-9]{{2}}(?:{_SECONDS})?{_OFFSET}")
+_PLAIN_TIME = re.compile(rf"{_DATE.pattern}(?:[T ][0-9]{{2}}:[0-9]{{2}}{_SECONDS}{_OFFSET})?")
 # An escaped NUL in JSON text: an odd number of backslashes before u0000.
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -234,25 +240,24 @@ def _date(value: Any, write: WriteBack) -> str:
 
 
 def _time(value: Any, write: WriteBack) -> str:
-    if isinstance(value, str):
-        for parse in (_moment, dt.time.fromisoformat):
-            try:
-                parsed = parse(value)
-            except ValueError:
-                continue
-            return value if write.zoned or parsed.tzinfo is None else _in_utc(parsed)
-    raise _wrong_type(value, write, "times in ISO form")
+    try:
+        moment = dt.datetime.fromisoformat(value)
+        if moment.tzinfo is not None and not write.zoned:
+            # A column without time zones would drop the offset, or refuse the whole text.
+            return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat()
+    except (TypeError, ValueError, OverflowError):
+        raise _wrong_type(value, write, "dates with or without a time, in ISO form") from None
+    return value if _PLAIN_TIME.fullmatch(value) else moment.isoformat()
 
 
-def _moment(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text)
-
-
-def _in_utc(moment: dt.datetime | dt.time) -> str:
-    # A column without time zones would drop the offset, or refuse the whole text.
-    if isinstance(moment, dt.time):
-        return moment.replace(tzinfo=None).isoformat()
-    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat()
+def _clock(value: Any, write: WriteBack) -> str:
+    try:
+        clock = dt.time.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _wrong_type(value, write, "times of day in ISO form") from None
+    if clock.tzinfo is not None and not write.zoned:
+        return clock.replace(tzinfo=None).isoformat()
+    return value if _PLAIN_CLOCK.fullmatch(value) else clock.isoformat()
 
 
 def _guid(value: Any, write: WriteBack) -> str:
@@ -274,6 +279,7 @@ _CONVERSIONS: dict[ColumnKind, Callable[[Any, WriteBack], Any]] = {
     "boolean": _boolean,
     "date": _date,
     "time": _time,
+    "clock": _clock,
     "guid": _guid,
     "binary": _binary,
 }

@@ -44,6 +44,7 @@ class ColumnInfo:
         encoding: see :class:`~batchd.core.tasks.WriteBack`.
         dimensions: how many numbers a vector column takes; None where it takes any number, or is none.
         zoned: it holds moments, and shows them in the time zone of who asks.
+        unreadable: its type, where that is one that no driver reads; no task can use such a column.
     """
 
     kind: ColumnKind
@@ -52,6 +53,7 @@ class ColumnInfo:
     encoding: str = ""
     zoned: bool = False
     dimensions: int | None = None
+    unreadable: str = ""
 
 
 class ColumnTarget(BaseModel):

@@ -16,7 +16,10 @@ Endpoint = Literal["/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/
 KeyKind = Literal["integer", "text", "guid", "binary", "decimal", "date"]
 # What a column's own collation takes for equal; several folds are applied in the order they are named in.
 KeyEquality = Literal["exact", "nocase", "rtrim", "nocase+rtrim"]
-ColumnKind = Literal["text", "integer", "number", "boolean", "date", "time", "json", "vector", "binary", "guid", "any"]
+# A "time" is a date with or without a time, a "clock" a time of day.
+ColumnKind = Literal[
+    "text", "integer", "number", "boolean", "date", "time", "clock", "json", "vector", "binary", "guid", "any"
+]
 
 
 class _Frozen(BaseModel):

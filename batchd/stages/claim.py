@@ -1,6 +1,6 @@
 """claim: pending rows become a batch file on disk and, in one transaction, its batch, requests and gates."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import structlog
@@ -293,9 +293,11 @@ class _TaskClaim:
         """What is left unclaimed: nothing where the table is exhausted, else it is counted, now and then."""
         if not due.exhausted and not due.sweeps():
             return
+        # Counted first: the count may take long, and nobody should have to wait for the ledger's locks meanwhile.
+        left = 0 if due.exhausted else self._place.store.read(self._count(record))
+        self._place.store.transact(
+            lambda ledger: ledger.tasks.record_sweep(record.id, left), lease=lease, step="claim.sweep"
+        )
 
-        def written(ledger: Ledger) -> None:
-            left = 0 if due.exhausted else ledger.rows(record.id, self._definition).count_claimable()
-            ledger.tasks.record_sweep(record.id, left)
-
-        self._place.store.transact(written, lease=lease, step="claim.sweep")
+    def _count(self, record: TaskRecord) -> Callable[[Ledger], int]:
+        return lambda ledger: ledger.rows(record.id, self._definition).count_claimable()

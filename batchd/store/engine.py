@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -14,6 +15,7 @@ from batchd import events, failpoints
 from batchd.core.model import Lease
 from batchd.errors import DatabaseBusyError, DatabaseError, DataRefusedError
 from batchd.ports import Ledger
+from batchd.stop import Stop
 from batchd.store.dialects.base import Fault, LedgerDialect, Refusal
 from batchd.store.leases import renew, term
 from batchd.store.ledger import SqlLedger
@@ -26,6 +28,9 @@ T = TypeVar("T")
 _ATTEMPTS = 6
 # A server that restarts, or asks for less load, is given a minute; then the pass ends, and the next one asks again.
 _LATER_SECONDS = 60.0
+# Whoever asked for a stop is given what is in hand, where that can still be written down soon.
+_STOPPING_SECONDS = 5.0
+_STOPPING_PAUSE = 0.5
 _soon = tenacity.wait_random_exponential(multiplier=0.1, max=5)
 # A server in the cloud that moves house wants nobody at its door for five seconds.
 _later = tenacity.wait_exponential(multiplier=5, exp_base=1.5, max=15) + tenacity.wait_random(0, 2)
@@ -53,16 +58,19 @@ class _Trouble:
 
     What comes after that minute is tried once, so that no pass waits a minute for each of its batches. A pass may
     read of a server that only takes no writes, so what statements were refused for is over with a COMMIT.
+
+    Attributes:
+        is_away: no connection can be made, and that was said.
     """
 
     def __init__(self) -> None:
         self._since: float | None = None
-        self._is_away = False
+        self.is_away = False
 
     def away(self, code: str) -> float:
         """No connection could be made; returns when that began. Said once."""
-        if not self._is_away:
-            self._is_away = True
+        if not self.is_away:
+            self.is_away = True
             log.warning(events.DATABASE_AWAY, code=code)
         return self.refused()
 
@@ -74,8 +82,8 @@ class _Trouble:
 
     def connected(self) -> None:
         """A connection was made."""
-        if self._is_away:
-            self._is_away = False
+        if self.is_away:
+            self.is_away = False
             log.info(events.DATABASE_BACK, seconds=round(time.monotonic() - self.refused()))
             self._since = None
 
@@ -87,14 +95,16 @@ class _Trouble:
 class _Enough:
     """When one transaction is tried no more: conflicts by their number, trouble by its time."""
 
-    def __init__(self) -> None:
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
         self._conflicts = 0
 
     def __call__(self, state: tenacity.RetryCallState) -> bool:
         since = _since(state)
         if since is not None:
             self._conflicts = 0
-            return time.monotonic() - since >= _LATER_SECONDS
+            patience = _STOPPING_SECONDS if self._stop.asked() else _LATER_SECONDS
+            return time.monotonic() - since >= patience
         self._conflicts += 1
         return self._conflicts >= _ATTEMPTS
 
@@ -107,6 +117,7 @@ class SqlStore:
         dialect: what differs from other databases.
         actor: who writes, for the events.
         is_dead: tells that the owner of a lease is provably gone.
+        stop: cuts the waiting for a server short, once it is asked for.
     """
 
     def __init__(
@@ -116,11 +127,13 @@ class SqlStore:
         *,
         actor: str,
         is_dead: Callable[[str], bool] = lambda _: False,
+        stop: Stop | None = None,
     ) -> None:
         self.engine = engine
         self.dialect = dialect
         self._actor = actor
         self._is_dead = is_dead
+        self._stop = stop or Stop()
         self._trouble = _Trouble()
 
     def transact(self, work: Callable[[Ledger], T], *, lease: Lease | None = None, step: str = "") -> T:
@@ -140,7 +153,7 @@ class SqlStore:
                 failpoints.after(step)
             return done
 
-        return self._repeated(once)
+        return self._repeated(once, step)
 
     @contextlib.contextmanager
     def _whole(self, connection: Connection, lease: Lease | None) -> Iterator[None]:
@@ -165,7 +178,7 @@ class SqlStore:
             with self._mapped_errors(), self._connected() as connection, self.dialect.reading(connection).begin():
                 return work(self._ledger(connection))
 
-        return self._repeated(once)
+        return self._repeated(once, "")
 
     def dispose(self) -> None:
         """Closes the connections."""
@@ -189,14 +202,30 @@ class SqlStore:
         with connection:
             yield connection
 
-    def _repeated(self, once: Callable[[], T]) -> T:
+    def _repeated(self, once: Callable[[], T], step: str) -> T:
         patient = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_TryAgainError), stop=_Enough(), wait=_pause, reraise=True
+            before_sleep=partial(self._tell, step),
+            sleep=self._wait,
+            retry=tenacity.retry_if_exception_type(_TryAgainError),
+            stop=_Enough(self._stop),
+            wait=_pause,
+            reraise=True,
         )
         try:
             return patient(once)
         except _TryAgainError as error:
             raise _given_up(error) from error
+
+    def _tell(self, step: str, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if state.attempt_number == 1 and isinstance(error, _TryAgainError) and not self._trouble.is_away:
+            log.info(events.DATABASE_REPEATED, code=error.code, step=step)
+
+    def _wait(self, seconds: float) -> None:
+        if self._stop.asked():
+            time.sleep(min(seconds, _STOPPING_PAUSE))
+        else:
+            self._stop.wait(seconds)
 
     @contextlib.contextmanager
     def _mapped_errors(self) -> Iterator[None]:

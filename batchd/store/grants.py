@@ -13,6 +13,7 @@ from sqlalchemy.dialects import mssql, mysql, postgresql
 from sqlalchemy.sql.compiler import IdentifierPreparer
 
 from batchd.store import tables
+from batchd.store.dialects.base import Mask
 from batchd.store.dialects.mssql_names import Names
 from batchd.store.opening import dialect_of
 
@@ -58,13 +59,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class TaskTable:
-    """A table of a task, with the columns that are read and those that are written, by which verb."""
+    """A table of a task, with the columns that are read and those that are written, by which verb.
+
+    ``masks`` are on columns that are read, as far as somebody has looked.
+    """
 
     name: str
     schema: str | None
     read: tuple[str, ...]
     written: tuple[str, ...]
     verb: Literal["UPDATE", "INSERT"] = "UPDATE"
+    masks: tuple[Mask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,11 @@ def grant_on(database: str, role: str, verb: str, table: sa.TableClause) -> str:
     return _SERVERS[database](role).grant(verb, table)
 
 
+def unmask_on(database: str, role: str, table: sa.TableClause, masks: Sequence[Mask]) -> Sequence[str]:
+    """What shows a role the values behind these masks."""
+    return _SERVERS[database](role).unmask(table, masks)
+
+
 class _Server:
     """What the servers have in common: rights on tables, and on columns of them."""
 
@@ -129,6 +139,7 @@ class _Server:
         for verb, names in (("SELECT", table.read), (table.verb, table.written)):
             if names:
                 yield self._grant([self.right_on_columns(verb, names)], table.name, table.schema)
+        yield from self.unmask(sa.table(table.name, schema=table.schema), table.masks)
         yield from self.description_of(table)
 
     def right_on_columns(self, verb: str, names: Sequence[str]) -> str:
@@ -145,6 +156,11 @@ class _Server:
     def use_of(self, schema: str | None) -> Sequence[str]:
         """What it takes to name a table of a schema at all."""
         del schema
+        return ()
+
+    def unmask(self, table: sa.TableClause, masks: Sequence[Mask]) -> Sequence[str]:
+        """What shows the values behind masks, where there are such."""
+        del table, masks
         return ()
 
     def description_of(self, table: TaskTable) -> Sequence[str]:
@@ -200,6 +216,13 @@ class _Mssql(_Server):
     def right_on_columns(self, verb: str, names: Sequence[str]) -> str:
         # There is no right to insert into some columns only.
         return verb if verb == "INSERT" else super().right_on_columns(verb, names)
+
+    def unmask(self, table: sa.TableClause, masks: Sequence[Mask]) -> Sequence[str]:
+        if not all(mask.by_column for mask in masks):
+            # Before SQL Server 2022 there is no smaller right.
+            return [f"GRANT UNMASK TO {self.role};"]
+        columns = self._columns([mask.column for mask in masks])
+        return [f"GRANT UNMASK ON {self.preparer.format_table(table)} ({columns}) TO {self.role};"] if masks else []
 
     def description_of(self, table: TaskTable) -> Sequence[str]:
         # Columns, keys and collations, of columns that nobody else may see too; no row.

@@ -12,6 +12,7 @@ from batchd.core.states import OPEN
 from batchd.errors import DatabaseError
 from batchd.settling import EarlyEnd, give_up
 from batchd.store import tables
+from batchd.store.asking import asked
 from batchd.store.batch_rows import batch_from, with_task
 from batchd.store.dialects.base import LedgerDialect
 from batchd.store.ledger import SqlLedger
@@ -36,8 +37,7 @@ def check_binding(engine: Engine, dialect: LedgerDialect, url: URL) -> None:
 
     Two programs on two copies of one database would both believe that the open batches are theirs.
     """
-    with engine.connect() as connection, dialect.reading(connection).begin():
-        bound_to = connection.scalar(sa.select(tables.installation.c.bound_to))
+    bound_to = asked(engine, dialect, lambda connection: connection.scalar(sa.select(tables.installation.c.bound_to)))
     here = dialect.binding(url)
     if bound_to != here:
         raise DatabaseError(

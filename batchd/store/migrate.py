@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from batchd import failpoints
 from batchd.errors import DatabaseError, LedgerVersionError
 from batchd.store import tables
+from batchd.store.asking import asked
 from batchd.store.dialects.base import LedgerDialect, Refusal
 
 _SCRIPT = re.compile(r"^(\d{3})_[a-z_]+\.sql$")
@@ -63,12 +64,12 @@ def installed_version(connection: Connection) -> int | None:
 
 def check_version(engine: Engine, dialect: LedgerDialect) -> None:
     """Refuses a ledger that is missing, older or newer. Raises LedgerVersionError."""
-    with engine.connect() as connection, dialect.reading(connection).begin():
-        found = installed_version(connection)
+    found, schema = asked(engine, dialect, lambda connection: (installed_version(connection), schema_of(connection)))
     wanted = ledger_version(dialect)
     if found is None:
         raise LedgerVersionError(
-            "this database has no batchd ledger yet",
+            "this database has no batchd ledger yet"
+            + (f" in schema {schema} that the login may see" if schema else ""),
             next_command="batchd db upgrade (or --sql to read it first)",
         )
     if found < wanted:
@@ -121,6 +122,8 @@ def _after(refusal: Refusal | None, dialect: LedgerDialect) -> str:
 def _run(engine: Engine, dialect: LedgerDialect, url: URL, script: Script) -> None:
     # The script and the version it brings commit together, so a kill in between leaves the old version whole.
     with engine.begin() as connection:
+        # What a script SETs lasts as long as its session, which is therefore nobody else's.
+        connection.detach()
         for statement in dialect.statements(script.text, schema_of(connection)):
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
         changed = connection.execute(sa.update(tables.installation).values(ledger_version=script.number))

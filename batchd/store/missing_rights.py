@@ -8,8 +8,8 @@ from sqlalchemy.exc import DBAPIError
 
 from batchd.errors import DatabaseError
 from batchd.store import tables
-from batchd.store.dialects.base import LedgerDialect
-from batchd.store.grants import LEDGER_RIGHTS, grant_on
+from batchd.store.dialects.base import LedgerDialect, Mask
+from batchd.store.grants import LEDGER_RIGHTS, grant_on, unmask_on
 from batchd.store.migrate import schema_of
 
 _NO_ROW = sa.text("1 = 0")
@@ -21,12 +21,22 @@ def check_rights(
     """Whether a verb is allowed on columns of a task. Raises DatabaseError with the GRANTs that are missing."""
     lacking = {verb: list(_refused(connection, dialect, verb, _columns(table, names))) for verb, names in asked.items()}
     grants = [(verb, _columns(table, names)) for verb, names in lacking.items() if names]
-    if grants:
-        named = " and ".join(f"{verb} on {', '.join(columns.c.keys())}" for verb, columns in grants)
+    named = [f"{verb} on {', '.join(columns.c.keys())}" for verb, columns in grants]
+    masks = hiding(dialect.masks(connection, table.name, table.schema, asked.get("SELECT", ())))
+    if masks:
+        hidden = ", ".join(mask.column for mask in masks)
+        named.append(f"UNMASK on {hidden}, of which it is shown masks in place of the values")
+    if named:
+        statements = [*_statements(connection, dialect, grants), *_unmasking(connection, dialect, table, masks)]
         raise DatabaseError(
-            f"the login lacks rights on table {table.name!r}: {named}",
-            next_command=f"have a DBA run: {' '.join(_statements(connection, dialect, grants))}",
+            f"the login lacks rights on table {table.name!r}: {' and '.join(named)}",
+            next_command=f"have a DBA run: {' '.join(statements)}",
         )
+
+
+def hiding(masks: Sequence[Mask]) -> list[Mask]:
+    """Those behind which the login does not see."""
+    return [mask for mask in masks if not mask.lifted]
 
 
 def missing_on_ledger(connection: Connection, dialect: LedgerDialect) -> list[str]:
@@ -44,7 +54,7 @@ def missing_on_ledger(connection: Connection, dialect: LedgerDialect) -> list[st
 def _statements(connection: Connection, dialect: LedgerDialect, grants: Sequence[tuple[str, TableClause]]) -> list[str]:
     if not grants:
         return []
-    login = str(connection.scalar(sa.select(sa.func.current_user())))
+    login = _login(connection)
     # Where a database is a schema, a DBA may be in another one.
     place = sa.inspect(connection).default_schema_name if dialect.default_schema is None else None
     return [
@@ -53,6 +63,16 @@ def _statements(connection: Connection, dialect: LedgerDialect, grants: Sequence
         )
         for verb, table in grants
     ]
+
+
+def _unmasking(
+    connection: Connection, dialect: LedgerDialect, table: TableClause, masks: Sequence[Mask]
+) -> Sequence[str]:
+    return unmask_on(dialect.name, _login(connection), table, masks) if masks else ()
+
+
+def _login(connection: Connection) -> str:
+    return str(connection.scalar(sa.select(sa.func.current_user())))
 
 
 def _refused(connection: Connection, dialect: LedgerDialect, verb: str, table: TableClause) -> Iterator[str]:
@@ -81,7 +101,9 @@ def _ask(connection: Connection, dialect: LedgerDialect, verb: str, table: Table
     if verb == "SELECT":
         connection.execute(nothing).all()
     elif verb == "INSERT":
-        dialect.check_write(connection, sa.insert(table).from_select(names, nothing))
+        # Of values, and not of the table's own rows: who may add them need not be allowed to read them.
+        unread = sa.select(*(sa.null().label(name) for name in names)).where(_NO_ROW)
+        dialect.check_write(connection, sa.insert(table).from_select(names, unread))
     elif verb == "UPDATE":
         dialect.check_write(connection, sa.update(table).values(dict.fromkeys(names, sa.null())).where(_NO_ROW))
     else:

@@ -8,7 +8,9 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.exc import ArgumentError
 
 from batchd.errors import ConfigError
+from batchd.stop import Stop
 from batchd.store import installation, migrate
+from batchd.store.asking import asked
 from batchd.store.dialects import dialect_for
 from batchd.store.dialects.base import LedgerDialect
 from batchd.store.dialects.mssql_entra import check_url, log_in_by_tokens
@@ -25,12 +27,12 @@ class Database:
     dialect: LedgerDialect
     engine: Engine
 
-    def store(self, *, actor: str, is_dead: Callable[[str], bool]) -> SqlStore:
+    def store(self, *, actor: str, is_dead: Callable[[str], bool], stop: Stop | None = None) -> SqlStore:
         """The ledger, once its version and its place are right. Raises LedgerVersionError, DatabaseError."""
         with in_own_words(self.dialect, "the ledger could not be read"):
             migrate.check_version(self.engine, self.dialect)
             installation.check_binding(self.engine, self.dialect, self.url)
-        return SqlStore(self.engine, self.dialect, actor=actor, is_dead=is_dead)
+        return SqlStore(self.engine, self.dialect, actor=actor, is_dead=is_dead, stop=stop)
 
 
 def open_database(
@@ -85,9 +87,5 @@ def _parsed(url_text: str) -> URL:
 
 def _check_reachable(engine: Engine, dialect: LedgerDialect, url: URL) -> None:
     what = f"cannot open the database {url.render_as_string(hide_password=True)}"
-    with (
-        in_own_words(dialect, what, otherwise="check database.url"),
-        engine.connect() as connection,
-        dialect.reading(connection).begin(),
-    ):
-        connection.exec_driver_sql("SELECT 1")
+    with in_own_words(dialect, what, otherwise="check database.url"):
+        asked(engine, dialect, lambda connection: connection.exec_driver_sql("SELECT 1").scalar())

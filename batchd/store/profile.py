@@ -20,7 +20,7 @@ class TableProfile:
 
     Attributes:
         primary_key: its columns, empty where there is none.
-        columns: as the database describes them.
+        columns: as the database describes them; those that no driver reads are left out.
         quoted: each column as it is written in SQL.
         longest: characters of the longest text met, by column.
         with_null: columns that were NULL in at least one row; all columns where the table is empty.
@@ -38,13 +38,14 @@ def profile(connection: Connection, dialect: LedgerDialect, table: str, schema: 
     source = SourceTable(connection, dialect, table, schema)
     primary = dialect.primary_key(connection, table, schema)
     quote = connection.dialect.identifier_preparer.quote
-    rows = _first_rows(connection, table, schema, list(source.columns))
+    columns = {name: column for name, column in source.columns.items() if not column.unreadable}
+    rows = _first_rows(connection, table, schema, list(columns))
     return TableProfile(
         tuple(primary),
-        source.columns,
-        {name: quote(name) for name in source.columns},
-        {name: _longest(rows, name) for name in source.columns},
-        frozenset(name for name in source.columns if not rows or any(row[name] is None for row in rows)),
+        columns,
+        {name: quote(name) for name in columns},
+        {name: _longest(rows, name) for name in columns},
+        frozenset(name for name in columns if not rows or any(row[name] is None for row in rows)),
     )
 
 

@@ -11,6 +11,7 @@ from batchd.core.keys import RowKey, key_label
 from batchd.core.outcomes import RULES, WORTH_REAPPLYING, GateState, Outcome
 from batchd.core.states import OPEN
 from batchd.store import tables
+from batchd.store.asking import asked
 from batchd.store.expressions import total
 from batchd.store.opening import Database
 from batchd.store.own_words import in_own_words
@@ -23,12 +24,8 @@ _GATE_STATES = (GateState.OPEN, GateState.RETRY, GateState.FAILED, GateState.HEL
 
 def ask(database: Database, question: Callable[[Connection], T]) -> T:
     """Runs a question on one consistent view, without a write lock. Raises DatabaseError."""
-    with (
-        in_own_words(database.dialect, "the database could not be read"),
-        database.engine.connect() as connection,
-        database.dialect.reading(connection).begin(),
-    ):
-        return question(connection)
+    with in_own_words(database.dialect, "the database could not be read"):
+        return asked(database.engine, database.dialect, question)
 
 
 def task_facts(connection: Connection, only: str | None = None) -> list[Facts]:

@@ -15,7 +15,7 @@ from batchd.core.guards import guard_of
 from batchd.core.keys import RowKey
 from batchd.core.model import OpenRequest, RowNow, SourceRow
 from batchd.core.tasks import KeyColumn, Target, TaskDefinition
-from batchd.errors import KeyTakenError
+from batchd.errors import DataRefusedError, KeyTakenError
 from batchd.store.dialects.base import Fault, LedgerDialect
 from batchd.store.dialects.row_write import Change, RowWrite
 from batchd.store.keyed import KeyedTable, table_clause
@@ -80,6 +80,17 @@ class SqlRowsElsewhere(SqlRows):
         # A row that is not there can't be locked; the other table's unique key keeps it from being added twice.
         rows = self._target.find(keys, names, locked=locked and not self._adds)
         return {key.identity: {name: row[name] for name in names} for key, row in rows}
+
+    def write(self, values: Sequence[tuple[RowKey, Mapping[str, Any]]]) -> None:
+        """Writes answers and markers. Raises DataRefusedError where the values, or the keys, are refused."""
+        super().write(values)
+        if self._adds:
+            self._check_kept([key for key, _ in values])
+
+    def _check_kept(self, keys: Sequence[RowKey]) -> None:
+        """A column may round or cut what it is given without a word; its row would be somebody else's."""
+        if len(self._standing(keys)) != len(keys):
+            raise DataRefusedError("a column of the key keeps another value than it was given")
 
     def _put(self, changes: Sequence[Change], clocks: Mapping[str, ColumnElement[Any]]) -> int:
         write = RowWrite(self._target.clause, self._target.key, changes, clocks)

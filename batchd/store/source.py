@@ -1,21 +1,20 @@
 """The task's table as the database describes it: columns, keys, whether the predicate is SQL. Reads only."""
 
 import difflib
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects.mssql import TIMESTAMP
-from sqlalchemy.engine.interfaces import ReflectedColumn
-from sqlalchemy.exc import DBAPIError, SAWarning
+from sqlalchemy.exc import DBAPIError
 
 from batchd.core.keys import KeyCodec, UnusableKeyError
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn, TaskDefinition
 from batchd.errors import ConfigError, DatabaseError
 from batchd.store.dialects.base import LedgerDialect
+from batchd.store.grants import TaskTable
 from batchd.store.keyed import KeyedTable, table_clause
 from batchd.store.missing_rights import check_rights
 from batchd.store.near_tables import missing_table
@@ -44,29 +43,19 @@ class SourceTable:
         self._table = table
         # One name, whatever it looks like: SQLAlchemy reads a database and a schema out of one with a dot.
         self._schema = None if schema is None else sa.quoted_name(schema, quote=True)
-        self._inspector = sa.inspect(connection)
         self._check_exists()
         self.columns: Mapping[str, ColumnInfo] = dialect.columns(connection, table, self._schema)
 
     def _check_exists(self) -> None:
-        names = self._names()
+        names = self._dialect.table_names(self._connection, self._schema)
         if self._table not in names:
             has_schemas = self._dialect.has_schemas
             raise missing_table(self._connection, self._table, self._schema, names, has_schemas=has_schemas)
 
-    def _names(self) -> list[str]:
-        """The tables and views of the schema; none of a schema that is not there."""
-        schema = self._schema
-        if schema and self._dialect.has_schemas:
-            # MySQL fails on one, where the others have nothing to tell of it.
-            there = {name.casefold() for name in self._inspector.get_schema_names()}
-            if schema.casefold() not in there:
-                return []
-        return [*self._inspector.get_table_names(schema), *self._inspector.get_view_names(schema)]
-
     def column_named(self, name: str) -> ColumnInfo:
-        """A column by its exact name. Raises ConfigError, naming the nearest one."""
+        """A column by its exact name. Raises ConfigError, naming the nearest one, or why no task can use it."""
         if name in self.columns:
+            self._check_readable(name)
             return self.columns[name]
         near = difflib.get_close_matches(name.lower(), [one.lower() for one in self.columns], n=1, cutoff=0.5)
         matching = [one for one in self.columns if near and one.lower() == near[0]]
@@ -75,6 +64,14 @@ class SourceTable:
             f"table {self._table!r} has no column {name!r}{hint}",
             next_command=f"the columns are: {', '.join(self.columns)}",
         )
+
+    def _check_readable(self, name: str) -> None:
+        unreadable = self.columns[name].unreadable
+        if unreadable:
+            raise ConfigError(
+                f"column {name!r} of table {self._table!r} is {unreadable}, which batchd's drivers do not read",
+                next_command="name another column, or a view in which it is text",
+            )
 
     def key_columns(self, names: Sequence[str]) -> list[KeyColumn]:
         """Kind and equality of the key columns. Raises ConfigError for a column no key can be made of."""
@@ -111,7 +108,8 @@ class SourceTable:
             sa.select(sa.literal_column("1")).select_from(own.clause).where(row_there(there, own)).limit(0)
         )
         try:
-            self._connection.execute(query)
+            with self._dialect.trying(self._connection):
+                self._connection.execute(query)
         except DBAPIError as error:
             # Parsed and not run, so the database's words are about names and quote no row.
             reason = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
@@ -157,12 +155,8 @@ class SourceTable:
 
     def check_filled(self, columns: Sequence[str]) -> None:
         """Raises ConfigError where a row of these columns would lack one that must not be NULL."""
-        with warnings.catch_warnings(action="ignore", category=SAWarning):
-            # It tells of each type that it has no name for; of those no more is asked here than of others.
-            there = self._inspector.get_columns(self._table, self._schema)
-        counts_rows = _numbers_itself(there)
-        missing = [one["name"] for one in there if one["name"] not in columns and _is_needed(one)]
-        missing = [name for name in missing if name != counts_rows]
+        needed = self._dialect.needed_columns(self._connection, self._table, self._schema)
+        missing = [name for name in needed if name not in columns]
         if missing:
             raise ConfigError(
                 f"a row of table {self._table!r} needs {', '.join(missing)} too, which the task does not write",
@@ -178,7 +172,7 @@ class SourceTable:
             self._raise_for_rights(error)
             raise ConfigError(
                 f"the database lets nobody write {', '.join(columns)} of table {self._table!r}: {_words(error)}",
-                next_command="name a table and columns that can be written",
+                next_command="name a table and columns that can be written, or another table in [tasks.NAME.write]",
             ) from error
 
     def check_usable(self) -> None:
@@ -192,6 +186,11 @@ class SourceTable:
         """
         there = {verb: [name for name in names if name in self.columns] for verb, names in asked.items()}
         check_rights(self._connection, self._dialect, sa.table(self._table, schema=self._schema), there)
+
+    def with_masks(self, needed: TaskTable) -> TaskTable:
+        """The same, with the masks that are on the columns that are read."""
+        masks = self._dialect.masks(self._connection, self._table, self._schema, needed.read)
+        return replace(needed, masks=tuple(masks))
 
     def _raise_for_rights(self, error: DBAPIError) -> None:
         refusal = self._dialect.refusal(error)
@@ -223,21 +222,6 @@ def _words(error: DBAPIError) -> str:
     """The first line of what the driver says."""
     told = error.orig.args[-1] if error.orig and error.orig.args else type(error).__name__
     return str(told).splitlines()[0]
-
-
-def _is_needed(column: ReflectedColumn) -> bool:
-    """A row without it is refused."""
-    fills_itself = column.get("computed") or column.get("identity") or column.get("autoincrement") is True
-    # SQL Server gives each row its rowversion.
-    return not (
-        column["nullable"] or column["default"] is not None or fills_itself or isinstance(column["type"], TIMESTAMP)
-    )
-
-
-def _numbers_itself(columns: Sequence[Any]) -> str | None:
-    """SQLite's one INTEGER PRIMARY KEY, which is the number of the row."""
-    keys = [one for one in columns if one.get("primary_key")]
-    return str(keys[0]["name"]) if len(keys) == 1 and str(keys[0]["type"]) == "INTEGER" else None
 
 
 def _usable(codec: KeyCodec, values: tuple[Any, ...]) -> bool:

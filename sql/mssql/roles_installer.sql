@@ -8,6 +8,8 @@
 --     CREATE LOGIN batchd_install WITH PASSWORD = N'...';
 --     CREATE USER batchd_install FOR LOGIN batchd_install;
 --     ALTER ROLE batchd_installer ADD MEMBER batchd_install;
+-- On Azure SQL Database CREATE LOGIN runs in master only; there, in place of the first two, a user of this database:
+--     CREATE USER batchd_install WITH PASSWORD = N'...';
 --
 -- The role owns the schema, so it may make and change anything in it, and nothing elsewhere: CREATE TABLE and
 -- CREATE VIEW work only in schemas that one may alter. The schema is not dbo's on purpose: a view in a schema of

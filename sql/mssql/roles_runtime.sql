@@ -8,6 +8,8 @@
 --     CREATE LOGIN batchd_service WITH PASSWORD = N'...';
 --     CREATE USER batchd_service FOR LOGIN batchd_service;
 --     ALTER ROLE batchd_runtime ADD MEMBER batchd_service;
+-- On Azure SQL Database CREATE LOGIN runs in master only; there, in place of the first two, a user of this database:
+--     CREATE USER batchd_service WITH PASSWORD = N'...';
 -- With Entra ID: CREATE USER [name-of-the-managed-identity] FROM EXTERNAL PROVIDER, and the same ALTER ROLE.
 -- The role makes, changes and drops no table, temporary ones included.
 

@@ -5,10 +5,10 @@
 -- Safe to run again.
 --
 -- The account that batchd runs as gets the role, and for the table of each task what `batchd db grants TASK` prints:
---     CREATE USER 'batchd'@'10.0.0.%' IDENTIFIED BY '…';
---     GRANT batchd_runtime TO 'batchd'@'10.0.0.%';
---     SET DEFAULT ROLE batchd_runtime FOR 'batchd'@'10.0.0.%';    -- MariaDB
---     SET DEFAULT ROLE batchd_runtime TO 'batchd'@'10.0.0.%';     -- MySQL
+--     CREATE USER 'batchd_service'@'10.0.0.%' IDENTIFIED BY '…';
+--     GRANT batchd_runtime TO 'batchd_service'@'10.0.0.%';
+--     SET DEFAULT ROLE batchd_runtime FOR 'batchd_service'@'10.0.0.%';    -- MariaDB
+--     SET DEFAULT ROLE batchd_runtime TO 'batchd_service'@'10.0.0.%';     -- MySQL
 -- The role makes, changes and drops no table but temporary ones of its own session.
 
 CREATE ROLE IF NOT EXISTS batchd_runtime;

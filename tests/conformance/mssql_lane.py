@@ -109,7 +109,8 @@ class Lane:
         config = self.config(tasks, as_owner=True)
         place = place_of(config.database_url(), None)
         for name in config.tasks:
-            for statement in grants_for(place, rights_of(config, name).table, self.server.login).table:
+            rights = rights_of(config, name)
+            for statement in grants_for(place, rights.table, self.server.login, rights.target).table:
                 if not (self.server.is_stand_in and "VIEW DEFINITION" in statement):
                     self.execute(statement)
 

@@ -96,7 +96,7 @@ class MariadbUnderTest:
     }
     indexes = frozenset({"prefix"})
     takes_offsets = False
-    refuses_not = frozenset(["foreign key at commit"])
+    refuses_not = frozenset(["foreign key at commit", "unique at commit"])
     usual_equality: KeyEquality = "nocase+rtrim"
 
     def __init__(self, server: MariadbServer) -> None:

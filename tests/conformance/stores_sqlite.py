@@ -41,7 +41,7 @@ class SqliteUnderTest:
     }
     indexes = frozenset({"partial", "expression"})
     takes_offsets = True
-    refuses_not = frozenset(["not a date", "too long"])
+    refuses_not = frozenset(["not a date", "too long", "unique at commit"])
     usual_equality: KeyEquality = "exact"
 
     def __init__(self, folder: Path) -> None:

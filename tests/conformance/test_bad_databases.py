@@ -195,6 +195,60 @@ def _grant(bench: Bench, *, inputs: tuple[str, ...] = ("body",), written: tuple[
     bench.db.grant(definition.model_copy(update={"answer": answer, "pending_columns": ("answer", "done")}))
 
 
+WRITE_ELSEWHERE = """
+[tasks.items.write]
+table = "added"
+mode = "insert"
+"""
+
+
+@on("postgresql", "mariadb")
+def test_who_may_add_rows_need_not_be_allowed_to_read_them(bench: Bench) -> None:
+    """The GRANTs that are printed do for a task that adds rows; INSERT is missed as long as it was not given."""
+    bench.db.create_table("added", *ITEM, key=["id"])
+    asked = bench.run("db", "grants", "items", more=WRITE_ELSEWHERE)
+    grants = re.findall(r"GRANT [^;]+ ON \S*(?:item|added) TO [^;]+;", asked.words)
+    adding = [grant for grant in grants if grant.startswith("GRANT INSERT (")]
+    for grant in grants:
+        if grant not in adding:
+            bench.db.execute(grant)
+
+    refused = bench.run("check-config", url=bench.login, more=WRITE_ELSEWHERE)
+    for grant in adding:
+        bench.db.execute(grant)
+    taken = bench.run("check-config", url=bench.login, more=WRITE_ELSEWHERE)
+
+    assert (11, 0) == (refused.code, taken.code), taken.words
+    assert re.search(r"lacks rights on table 'added': INSERT on (id|answer|done), ", refused.words), refused.words
+
+
+@on("mariadb")
+def test_a_missing_database_may_be_a_missing_right(bench: Bench) -> None:
+    """Of a database that is not there, the server says to a small login that it has no right: both are named."""
+    said = bench.run("status", url=bench.login.set(database="batchd_test_nowhere"))
+
+    assert said.code == 11
+    assert "the login has no rights in this database, or there is no such database" in said.words
+    assert "next: check the name at the end of database.url" in said.words
+
+
+@on()
+def test_init_takes_the_password_from_the_environment(bench: Bench) -> None:
+    """The config names the variable, holds no password, and checks."""
+    bench.setenv("TEST_PASSWORD", str(bench.owner.password))
+    url = bench.owner.set(password=None).render_as_string()
+    new = bench.folder / "new.toml"
+    asked = ["init", "--url", url, "--table", "item", "--key", "id", "--out", str(new)]
+
+    written = CliRunner().invoke(app, [*asked, "--password-env", "TEST_PASSWORD"])
+    checked = CliRunner().invoke(app, ["check-config", "--config", str(new)])
+
+    assert (0, 0) == (written.exit_code, checked.exit_code), written.output + checked.output
+    text = new.read_text(encoding="utf-8")
+    assert 'password = { env = "TEST_PASSWORD" }' in text
+    assert str(bench.owner.password) not in text + written.output + checked.output
+
+
 @on("postgresql", "mariadb")
 def test_a_missing_right_on_the_ledger_is_told_with_its_grant(bench: Bench) -> None:
     """Exit code 11, and nothing else wrong is claimed."""

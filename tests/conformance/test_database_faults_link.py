@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any, cast
 import pytest
 import structlog
 import tenacity
+from sqlalchemy import Connection
 
 from batchd import events, failpoints
 from batchd.daemon import Bounds, Daemon, Plan, Schedule
@@ -20,6 +22,7 @@ from batchd.stop import Stop
 from batchd.store import engine
 from batchd.store.dialects import mysql, postgresql
 from batchd.store.opening import open_database
+from batchd.store.reading import ask
 from tests.acceptance.cli_world import CONFIG, World
 from tests.conformance.linked_bench import Benches, LinkedBench
 from tests.conformance.stores_mariadb import MariadbUnderTest
@@ -149,7 +152,7 @@ def test_an_outage_costs_a_pass_one_wait_and_not_one_for_each_batch(
     """The time for which a server is waited for is the process's, not each transaction's."""
     monkeypatch.setattr(engine, "_LATER_SECONDS", 0.3)
     waits: list[float] = []
-    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+    monkeypatch.setattr(Stop, "wait", lambda _, seconds: waits.append(seconds))
     bench.link.go_down()
 
     for _ in range(20):
@@ -163,6 +166,39 @@ def test_an_outage_costs_a_pass_one_wait_and_not_one_for_each_batch(
 
     assert [] == waits
     bench.link.come_back()
+
+
+def test_who_asks_for_a_stop_waits_seconds_for_a_server_and_not_its_minute(
+    bench: LinkedBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal is heard while the server is away: what can't be written down soon is left to the next run."""
+    monkeypatch.setattr(engine, "_STOPPING_SECONDS", 1.0)
+    stop = Stop()
+    store = bench.database.store(actor="somebody", is_dead=lambda _: False, stop=stop)
+    bench.link.go_down()
+    began = time.monotonic()
+    threading.Timer(0.3, stop.ask).start()
+
+    with pytest.raises(DatabaseBusyError, match="no server answers"):
+        store.read(lambda ledger: ledger.installation_id())
+
+    assert time.monotonic() - began < engine._LATER_SECONDS / 2
+    bench.link.come_back()
+
+
+def test_a_question_whose_connection_is_lost_is_asked_again(bench: LinkedBench) -> None:
+    """It changes nothing, so nobody need hear of it."""
+    asked: list[int] = []
+
+    def question(connection: Connection) -> int:
+        asked.append(1)
+        if len(asked) == 1:
+            bench.link.go_down()
+            bench.link.come_back()
+        return int(connection.exec_driver_sql("SELECT 7").scalar_one())
+
+    assert 7 == ask(bench.database, question)
+    assert 2 == len(asked)
     assert bench.place.store.read(lambda ledger: ledger.installation_id())
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pymysql  # type: ignore[import-untyped]
 import pytest
 
 from batchd.errors import DatabaseError
@@ -34,6 +35,17 @@ def test_a_url_that_the_driver_cannot_use_is_explained(url: str, reason: str) ->
     assert reason in told.value.message
     assert told.value.next_command
     assert "pass-word" not in told.value.message
+
+
+@pytest.mark.parametrize(("number", "name"), [(1045, "1045 login refused"), (9999, "9999")])
+def test_the_words_of_an_error_are_not_shown(monkeypatch: pytest.MonkeyPatch, number: int, name: str) -> None:
+    """Known or not, its number is: the words may quote a password."""
+    raising(monkeypatch, "pymysql.connect", pymysql.err.OperationalError(number, "it quotes pass-word"))
+
+    with pytest.raises(DatabaseError, match=f"[(]{name}[)]$") as told:
+        open_database(f"mysql://{NOBODY}")
+
+    assert "quotes" not in told.value.message + told.value.next_command
 
 
 def test_a_library_that_the_driver_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

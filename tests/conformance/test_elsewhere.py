@@ -212,8 +212,30 @@ def test_a_key_that_is_taken_is_told_from_values_that_are_refused(db: StoreUnder
         desk.write_all((RowKey(2), {"answer": "yes"}), (RowKey(3), {"answer": "sekret"}))
 
     assert not isinstance(refused.value, KeyTakenError)
-    assert "sekret" not in str(taken.value) + str(refused.value)
+    assert "sekret" not in str(taken.value) + str(taken.value.__cause__) + str(refused.value)
     assert [(1, None)] == [tuple(one) for one in db.execute("SELECT person, answer FROM result")]
+
+
+def test_a_key_that_its_column_rounds_or_cuts_is_refused(db: StoreUnderTest) -> None:
+    """It would be the row of another key; what the database rounds without a word is found out before the commit."""
+    make_tables(
+        db, ColumnSpec("answer"), key=[ColumnSpec("id", "decimal")], target_key=[ColumnSpec("person", "decimal")]
+    )
+    number = db.types["decimal"].replace("(20, 6)", "(20, 2)")
+    if number == db.types["decimal"]:
+        pytest.skip(f"{db.name} keeps any number of digits")
+    db.execute("DROP TABLE result")
+    db.execute(f"CREATE TABLE result (person {number} NOT NULL PRIMARY KEY, answer {db.types['text']})")
+    for key in ("1.25", "1.251"):
+        db.execute("INSERT INTO cv (id, body) VALUES (?, 'text')", key)
+    desk = Desk(db, definition_of(db, "insert"))
+    first, second = desk.claimable()
+
+    desk.write_all((first, {"answer": "yes"}))
+    with pytest.raises(DataRefusedError):
+        desk.write_all((second, {"answer": "no"}))
+
+    assert [("yes",)] == [tuple(one) for one in db.execute("SELECT answer FROM result")]
 
 
 def test_a_row_that_is_to_be_filled_is_locked(db: StoreUnderTest) -> None:
@@ -327,6 +349,19 @@ def test_a_key_of_another_kind_is_no_key(db: StoreUnderTest) -> None:
 
     (said,) = checked(db, "update", "texts")
     assert "column person holds text values, but id of the task's key integer values" in said
+
+
+def test_a_key_that_may_be_too_long_is_told_beforehand(db: StoreUnderTest) -> None:
+    """Both columns are named, and how long they are; who only fills rows finds none of such a key."""
+    make_tables(
+        db, ColumnSpec("answer"), key=[ColumnSpec("id", "varchar")], target_key=[ColumnSpec("person", "varchar")]
+    )
+    short = db.types["varchar"].replace("200", "20")
+    db.execute(f"CREATE TABLE short (person {short} NOT NULL PRIMARY KEY, answer {db.types['text']})")
+
+    (said,) = checked(db, "insert", "short")
+    assert "column person takes texts of up to 20, but id of the task's key has up to 200" in said
+    assert [] == checked(db, "update", "short")
 
 
 def test_a_key_that_the_database_gives_itself_is_not_added_to(db: StoreUnderTest) -> None:

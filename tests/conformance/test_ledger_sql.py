@@ -339,3 +339,18 @@ def test_statements_are_split_at_their_own_ends() -> None:
     quoted = "INSERT INTO t VALUES (';\n', \"x;\") -- not here;\n;"
 
     assert [trigger, quoted] == SqliteDialect().statements(f"{trigger}\n{quoted}\n-- the end\n", None)
+
+
+def test_what_a_script_sets_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQL Server's SET XACT_ABORT ON; left on, a refused row would end the transaction of whoever works there next."""
+    installed = migrate.scripts(SqliteDialect())
+    sets = Script(installed[-1].number + 1, "003_sets.sql", "PRAGMA reverse_unordered_selects = ON;")
+    monkeypatch.setattr(migrate, "scripts", lambda _: [*installed, sets])
+    database = open_database(f"sqlite:///{tmp_path / 'x.db'}", create=True)
+
+    ran = migrate.upgrade(database.engine, database.dialect, database.url)
+    with database.engine.connect() as connection:
+        is_on = connection.exec_driver_sql("PRAGMA reverse_unordered_selects").scalar()
+    database.engine.dispose()
+
+    assert (ran[-1], is_on) == ("003_sets.sql", 0)

@@ -23,12 +23,12 @@ SECRET = "Ada] (1205) (SQLExecDirectW); [01000] [Microsoft][SQL Server]x (3960)"
 CLOSING = {10928, 40501}
 # Facts that design and documents rest on, apart from the table that batchd reads.
 EXPECTED = (
-    dict.fromkeys((1205, 1222, 3960), Fault.AGAIN)
+    dict.fromkeys((1205, 1222, 3952, 3957, 3958, 3960, 3966, 41332), Fault.AGAIN)
     | dict.fromkeys((40197, 40501, 40613, 49918, 49919, 49920, 10928, 10929, 4060, 4221, 615, 926), Fault.LATER)
     | dict.fromkeys((2627, 2601), Fault.DUPLICATE)
     | dict.fromkeys((547, 515, 2628, 8152, 245, 241, 242, 8114, 8115, 220, 232, 8169, 6905, 9420), Fault.DATA)
-    | dict.fromkeys((50000, 70123), Fault.DATA)
-    | dict.fromkeys((207, 208, 229, 230, 18456, 18452, 4064, 8623, 4711), Fault.FATAL)
+    | dict.fromkeys((3930, 3998, 42204, 50000, 70123), Fault.DATA)
+    | dict.fromkeys((207, 208, 229, 230, 651, 10794, 41359, 41368, 18456, 18452, 4064, 8623, 4711), Fault.FATAL)
 )
 
 
@@ -111,6 +111,18 @@ def test_an_error_of_a_prepared_statement_is_the_same(driver: OdbcDriver) -> Non
 
     assert "ü 漢" == value
     assert ("1205 deadlock", Fault.AGAIN) == (mssql_errors.code(error), mssql_errors.fault(error))
+
+
+@each_driver
+def test_tables_that_take_no_row_locks_are_told_with_the_way_out(driver: OdbcDriver) -> None:
+    """What batchd asks of a table, and what of it the DBA, or the config, can change."""
+    errors = errors_of(driver, [651, 10794, 41359, 41368])
+    told = {number: mssql_errors.refusal(error) for number, error in errors.items()}
+    ways = {number: one.next_command if one else "" for number, one in told.items()}
+
+    assert "ALLOW_ROW_LOCKS = ON" in ways[651]
+    assert [] == [number for number in (10794, 41359, 41368) if "[tasks.NAME.write]" not in ways[number]]
+    assert [] == [number for number in (10794, 41359, 41368) if "ELEVATE_TO_SNAPSHOT = ON" not in ways[number]]
 
 
 ACTS: dict[str, Callable[[Any], Any]] = {

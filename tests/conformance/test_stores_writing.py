@@ -275,6 +275,7 @@ REFUSALS = {
     "trigger": "",
     "foreign key": "REFERENCES other (id)",
     "foreign key at commit": "REFERENCES other (id) DEFERRABLE INITIALLY DEFERRED",
+    "unique at commit": "UNIQUE DEFERRABLE INITIALLY DEFERRED",
     "too long": "",
     "number too large": "",
     "not a date": "",
@@ -301,7 +302,8 @@ def test_values_that_the_database_refuses_are_the_rows_own(db: StoreUnderTest, r
     db.create_table("item", ColumnSpec("id", "integer"), ColumnSpec("body"), answer, ColumnSpec("done"), key=["id"])
     for number in (1, 2):
         # Of a unique column, SQL Server takes NULL only once.
-        given = {"not null": "", "unique": ["another", "sekret"][number - 1]}.get(reason)
+        twice = ["another", "sekret"][number - 1]
+        given = {"not null": "", "unique": twice, "unique at commit": twice}.get(reason)
         db.execute("INSERT INTO item (id, answer) VALUES (?, ?)", number, given)
     if reason == "trigger":
         db.refuse_updates("item", "not sekret here")
@@ -326,7 +328,19 @@ def test_a_missing_column_is_nobodys_row(desk: Desk) -> None:
 
     assert not isinstance(error.value, DataRefusedError)
     assert "sekret" not in str(error.value)
+    assert str(getattr(error.value.__cause__, "orig", "")).splitlines()[0] not in error.value.message
     assert "check-config" in error.value.next_command
+
+
+@pytest.mark.parametrize("value", ["sekret", "sekret \ud800"], ids=["refused", "unsendable"])
+def test_what_an_error_comes_from_shows_no_values_either(desk: Desk, value: str) -> None:
+    """It may end in a traceback: the statement, and none of its parameters."""
+    desk.db.refuse_updates("item", "not you")
+
+    with pytest.raises(DataRefusedError) as error:
+        desk.write(RowKey(1), answer=value)
+
+    assert "sekret" not in str(error.value.__cause__)
 
 
 def test_writing_nothing_is_no_step(desk: Desk) -> None:

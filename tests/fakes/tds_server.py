@@ -54,6 +54,7 @@ class FakeTdsServer:
         login: what a login is answered; None lets everybody in.
         tls: with it the server insists on encryption; no client gets beyond the handshake.
         tokens: of Entra ID, by which clients have logged in.
+        heard: all statements and calls, in their order, as they came.
     """
 
     login: Told | HangUp | None = None
@@ -61,6 +62,7 @@ class FakeTdsServer:
     tls: ssl.SSLContext | None = None
     port: int = 0
     tokens: list[str] = field(default_factory=list)
+    heard: list[bytes] = field(default_factory=list)
     _open: list[socket.socket] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -118,6 +120,7 @@ class FakeTdsServer:
         return False
 
     def _said(self, client: socket.socket, kind: int, payload: bytes) -> bool:
+        self.heard.append(payload)
         found = [answer for word, answer in self.answers.items() if word.encode("utf-16-le") in payload]
         if not found:
             return _sent(client, _end(kind, payload, error=False, rows=0))

@@ -99,7 +99,8 @@ def one_value(value: int | str) -> bytes:
     if isinstance(value, int):
         kind, cell = b"\x26\x04", b"\x04" + struct.pack("<i", value)
     else:
-        raw = value.encode("utf-16-le")
+        # Halves of characters too: a real server gives them as they stand.
+        raw = value.encode("utf-16-le", "surrogatepass")
         kind, cell = b"\xe7" + struct.pack("<H", 8000) + _COLLATION, struct.pack("<H", len(raw)) + raw
     return b"\x81" + struct.pack("<HIH", 1, 0, 1) + kind + _short("value") + b"\xd1" + cell
 

@@ -1,11 +1,11 @@
-"""Reads ``sabotages.toml``: what is changed where, which promise that breaks, and which tests must notice."""
+"""Reads the lists of sabotages: what is changed where, which promise that breaks, and which tests must notice."""
 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LIST = Path(__file__).with_name("sabotages.toml")
+LISTS = tuple(Path(__file__).with_name(name) for name in ("sabotages.toml", "sabotages_databases.toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,6 @@ class Sabotage:
 
 
 def sabotages() -> list[Sabotage]:
-    """All of them, in the order of the list."""
-    entries = tomllib.loads(LIST.read_text(encoding="utf-8"))["sabotage"]
+    """All of them, in the order of the lists."""
+    entries = [one for path in LISTS for one in tomllib.loads(path.read_text(encoding="utf-8"))["sabotage"]]
     return [Sabotage(**{**entry, "tests": tuple(entry["tests"])}) for entry in entries]

@@ -101,8 +101,15 @@ def test_plain_text_is_written_as_it_came(text: str) -> None:
         ("date", '"2026-02-28"', "2026-02-28"),
         ("time", '"2026-02-28T10:00:00Z"', "2026-02-28T10:00:00"),
         ("time", '"2026-02-28T10:00:00.250+02:00"', "2026-02-28T08:00:00.250000"),
-        ("time", '"2026-02-28 10:00"', "2026-02-28 10:00"),
-        ("time", '"10:00"', "10:00"),
+        ("time", '"2026-02-28 10:00:00"', "2026-02-28 10:00:00"),
+        ("time", '"2026-02-28 10:00"', "2026-02-28T10:00:00"),
+        ("time", '"2026-02-28"', "2026-02-28"),
+        ("time", '"2026-W09-6T10"', "2026-02-28T10:00:00"),
+        ("time", '"2026-02-28T10:00:00.123456789"', "2026-02-28T10:00:00.123456"),
+        ("clock", '"10:00"', "10:00"),
+        ("clock", '"10:00:00.1234567"', "10:00:00.1234567"),
+        ("clock", '"10:00+02:00"', "10:00:00"),
+        ("clock", '"10"', "10:00:00"),
         ("guid", '"{00000000-0000-0000-0000-00000000000A}"', "00000000-0000-0000-0000-00000000000a"),
         ("json", '{"a": ["ü", 1.0]}', '{"a":["ü",1.0]}'),
         ("json", '"x"', '"x"'),
@@ -121,6 +128,7 @@ def test_a_column_that_takes_offsets_is_given_them() -> None:
     text = "2026-02-28T10:00:00+02:00"
 
     assert read_one(f'{{"v": "{text}"}}', kind="time", zoned=True) == text
+    assert read_one('{"v": "2026-02-28T10:00:00+0200"}', kind="time", zoned=True) == text
 
 
 @pytest.mark.parametrize(
@@ -145,6 +153,12 @@ def test_a_column_that_takes_offsets_is_given_them() -> None:
         ("date", "20260228", "wrong_type"),
         ("time", '"noon"', "wrong_type"),
         ("time", "12", "wrong_type"),
+        ("time", '"10:00"', "wrong_type"),
+        ("time", '"0001-01-01T00:00:00+02:00"', "wrong_type"),
+        ("clock", '"2026-02-28"', "wrong_type"),
+        ("clock", '"2026-02-28T10:00:00"', "wrong_type"),
+        ("clock", '"24:61"', "wrong_type"),
+        ("clock", "12", "wrong_type"),
         ("guid", '"nobody"', "wrong_type"),
         ("guid", "1", "wrong_type"),
         ("binary", '"x"', "wrong_type"),

@@ -1,13 +1,16 @@
 """What init guesses from a table's columns."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from batchd.app.guessing import guess
 from batchd.core.schema import ColumnInfo
 from batchd.errors import ConfigError
-from batchd.store.profile import TableProfile
+from batchd.store.dialects import dialect_for
+from batchd.store.profile import TableProfile, profile
 
 _ID = {"id": ColumnInfo("integer", nullable=False)}
 _TEXT = {"body": ColumnInfo("text")}
@@ -76,3 +79,24 @@ def test_what_a_table_lacks_is_told(columns: Mapping[str, ColumnInfo], told: str
         guess("people", seen(columns), ())
 
     assert refused.value.next_command
+
+
+def test_columns_that_no_driver_reads_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Init looks at the other columns of such a table; here reading the column is an error, as with geography."""
+    engine, dialect = sa.create_engine("sqlite://"), dialect_for(sa.make_url("sqlite://"))
+    as_declared = dialect.columns
+
+    def columns(connection: sa.Connection, table: str, schema: str | None) -> dict[str, ColumnInfo]:
+        found = as_declared(connection, table, schema)
+        return found | {"place": replace(found["place"], unreadable="geography")}
+
+    monkeypatch.setattr(dialect, "columns", columns)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE people (id INTEGER PRIMARY KEY, body TEXT, answer TEXT)")
+        connection.exec_driver_sql("CREATE VIEW seen AS SELECT id, body, json(body) AS place, answer FROM people")
+        connection.exec_driver_sql("INSERT INTO people (id, body) VALUES (1, 'a text')")
+
+        found = profile(connection, dialect, "seen", None)
+
+    assert ["id", "body", "answer"] == list(found.columns)
+    assert 6 == found.longest["body"]

@@ -59,6 +59,22 @@ def test_no_words_mislead_about_sql_servers_number(number: int, words: str, driv
     assert mssql_numbers.MEANINGS[number].fault is mssql_errors.fault(error)
 
 
+def test_a_value_that_looks_like_an_error_of_sql_server_is_none() -> None:
+    """Errors of pyodbc's own may quote one; a number counts only at the very end."""
+    error = OdbcError(f"[42000] {MICROSOFT}[SQL Server]x (1205) (SQLExecDirectW) is no parameter", "HY105")
+
+    assert ("HY105", Fault.FATAL) == (mssql_errors.code(error), mssql_errors.fault(error))
+
+
+def test_no_trigger_refuses_a_login() -> None:
+    """A number from 50000 on is a trigger's, about a row, only where the login is through."""
+    words = f"[42000] {MICROSOFT}[SQL Server]words (70123)"
+    door, within = (OdbcError("42000", f"{words} ({call})") for call in ("SQLDriverConnect", "SQLExecDirectW"))
+
+    assert ("70123", Fault.FATAL) == (mssql_errors.code(door), mssql_errors.fault(door))
+    assert ("70123 refused by a trigger", Fault.DATA) == (mssql_errors.code(within), mssql_errors.fault(within))
+
+
 @given(st.sampled_from(sorted(mssql_numbers.MEANINGS)), st.sampled_from(["08S01", "IMC06"]))
 def test_numbers_that_the_driver_made_are_not_the_servers(number: int, state: str) -> None:
     """10054 is the operating system's; another of its numbers could be 1205."""

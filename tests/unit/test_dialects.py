@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.connectors.pyodbc import PyODBCConnector
 
 from batchd.errors import ConfigError
 from batchd.store.dialects import dialect_for
@@ -96,6 +97,27 @@ def test_freetds_is_told_port_and_version_apart(monkeypatch: pytest.MonkeyPatch)
     url = odbc_url(sa.make_url("mssql+pyodbc://user@host:1455/db"))
 
     assert (url.port, url.query["port"], url.query["tds_version"]) == (None, "1455", "7.4")
+
+
+@pytest.mark.parametrize("setting", ["Authentication", "authentication", "AUTHENTICATION"])
+def test_a_way_to_log_in_is_the_only_one(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    """Without a user, Windows' own login is asked for only where nothing else is; the driver refuses both at once."""
+    installed(monkeypatch, "ODBC Driver 18 for SQL Server")
+    url = odbc_url(sa.make_url(f"mssql+pyodbc://host/db?{setting}=ActiveDirectoryMsi"))
+
+    ((told,), _) = PyODBCConnector().create_connect_args(url)
+
+    assert "Authentication=ActiveDirectoryMsi" in told
+    assert "Trusted_Connection" not in told
+
+
+def test_without_a_user_windows_own_login_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is said of how to log in."""
+    installed(monkeypatch, "ODBC Driver 18 for SQL Server")
+
+    ((told,), _) = PyODBCConnector().create_connect_args(odbc_url(sa.make_url("mssql+pyodbc://host/db")))
+
+    assert "Trusted_Connection=Yes" in told
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, *drivers: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from batchd.cli.call import Call
 from batchd.cli.grants import grants
 from batchd.errors import ConfigError
 from batchd.store import tables
+from batchd.store.dialects.base import Mask
+from batchd.store.dialects.mssql_masks import mask
 from batchd.store.grants import LEDGER_RIGHTS, Grants, Place, TaskTable, grants_for, place_of
+from batchd.store.missing_rights import hiding
 from tests.unit.config_texts import load, with_task, write
 
 TABLE = TaskTable("candidate", "hr", read=("id", "resume", "done"), written=("Full Name", "done"))
@@ -54,6 +58,45 @@ def test_sql_server_grants_columns_and_their_description() -> None:
         "GRANT UPDATE ([Full Name], [done]) ON [hr].[candidate] TO batchd_runtime;",
         "GRANT VIEW DEFINITION ON [hr].[candidate] TO batchd_runtime;",
     )
+
+
+def test_sql_server_shows_masked_columns_to_the_role() -> None:
+    """The columns that are read and masked, and no other."""
+    masks = (Mask("resume", lifted=False, by_column=True), Mask("Full Name", lifted=True, by_column=True))
+
+    found = on_table(Place("mssql", "batchd"), replace(TABLE, masks=masks))
+
+    assert "GRANT UNMASK ON [hr].[candidate] ([resume], [Full Name]) TO batchd_runtime;" in found
+
+
+def test_an_older_sql_server_shows_all_that_is_masked() -> None:
+    """Before 2022 the right is one on the whole database."""
+    masks = (Mask("resume", lifted=False, by_column=False),)
+
+    found = on_table(Place("mssql", "batchd"), replace(TABLE, masks=masks))
+
+    assert [line for line in found if "UNMASK" in line] == ["GRANT UNMASK TO batchd_runtime;"]
+
+
+@pytest.mark.parametrize(
+    ("in_database", "on_column", "hidden", "by_column"),
+    [
+        (0, 0, True, True),
+        (1, 1, False, True),
+        (0, 1, False, True),
+        (0, None, True, False),
+        (1, None, False, False),
+        (None, None, True, False),
+    ],
+)
+def test_a_mask_hides_a_column_without_the_right_to_see_it(
+    in_database: int | None, on_column: int | None, *, hidden: bool, by_column: bool
+) -> None:
+    """The right on the database or on the column; NULL is a server that does not know the latter, and no right."""
+    found = mask("resume", in_database, on_column)
+
+    assert [one.column for one in hiding([found])] == (["resume"] if hidden else [])
+    assert found.by_column == by_column
 
 
 @pytest.mark.parametrize(

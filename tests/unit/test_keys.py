@@ -134,6 +134,34 @@ def test_equal_for_sqlite_is_equal_for_the_ledger(data: st.DataObject, equality:
     assert bool(same) == (keys.encode([first]).identity == keys.encode([second]).identity)
 
 
+@pytest.mark.parametrize(
+    ("equality", "one", "other", "same"),
+    [
+        ("exact", "a", "A", False),
+        ("exact", "a", "a ", False),
+        ("nocase", "aZ", "Az", True),
+        ("nocase", "a", "a ", False),
+        ("nocase", "à", "À", False),
+        ("nocase", "i", "İ", False),
+        ("nocase", "k", "\u212a", False),
+        ("rtrim", "a", "a  ", True),
+        ("rtrim", "a", "A", False),
+        ("rtrim", "a", " a", False),
+        ("rtrim", "a", "a\t", False),
+        ("rtrim", "a", "a\u00a0", False),
+        ("nocase+rtrim", "a", "A ", True),
+        ("nocase+rtrim", "à", "À ", False),
+    ],
+)
+def test_texts_are_one_row_where_their_column_takes_them_for_equal(
+    equality: KeyEquality, one: str, other: str, *, same: bool
+) -> None:
+    """Two rows that were taken for one would cost one of them its answer; one that is taken for two is asked twice."""
+    keys = codec("text", equality=equality)
+
+    assert same == (keys.encode([one]).identity == keys.encode([other]).identity)
+
+
 def test_a_folded_key_keeps_its_own_text() -> None:
     """Equality is folded in the digest alone; the row is found and shown by the text it has."""
     keys = codec("text", equality="nocase")
@@ -162,6 +190,7 @@ def test_what_no_key_can_be_is_unusable(kind: KeyKind, value: object) -> None:
         ("integer", -(2**63) - 1),
         ("text", 7),
         ("text", b"7"),
+        ("text", "half a character \ud800"),
         ("guid", "no guid"),
         ("binary", "text"),
         ("decimal", decimal.Decimal("NaN")),

@@ -42,6 +42,10 @@ def init(
         list[str] | None,
         typer.Option("--key", metavar="COLUMN", help="Key column, else the primary key; may be given again."),
     ] = None,
+    password_env: Annotated[
+        str | None,
+        typer.Option("--password-env", metavar="NAME", help="Environment variable that holds the login's password."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")] = Path("config.toml"),
     as_json: JsonOption = False,
 ) -> None:
@@ -51,7 +55,7 @@ def init(
         from batchd.app.init_config import Wish
         from batchd.cli import setting_up
 
-        return setting_up.init(call, Wish(url, table, schema, tuple(key or ())), out)
+        return setting_up.init(call, Wish(url, table, schema, tuple(key or ()), password_env), out)
 
     conduct(call_of(ctx, as_json=as_json), command)
 

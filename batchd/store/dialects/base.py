@@ -39,6 +39,21 @@ class Refusal:
     lacks_right: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A column whose values the database hides from whoever lacks the right to see them.
+
+    Attributes:
+        column: its name.
+        lifted: the login is shown the values.
+        by_column: the right can be granted for this column alone.
+    """
+
+    column: str
+    lifted: bool
+    by_column: bool
+
+
 class LedgerDialect(Protocol):
     """One database's ways. A dialect file holds only what differs from the others.
 
@@ -91,6 +106,9 @@ class LedgerDialect(Protocol):
     def check_table(self, connection: Connection, table: str, schema: str | None) -> None:
         """Refuses a table of which the promises could not be kept. Raises ConfigError, DatabaseError."""
 
+    def masks(self, connection: Connection, table: str, schema: str | None, names: Sequence[str]) -> list[Mask]:
+        """Those of the columns that are masked."""
+
     def check_write(self, connection: Connection, write: Update | Insert | Delete) -> None:
         """Has the database look at a statement that writes no row at all; raises its own error."""
 
@@ -99,8 +117,14 @@ class LedgerDialect(Protocol):
     ) -> list[KeyColumn]:
         """Kind and equality of the key columns. Raises ConfigError for types no key can be of."""
 
+    def table_names(self, connection: Connection, schema: str | None) -> list[str]:
+        """The tables and views of a schema; none of a schema that is not there."""
+
     def columns(self, connection: Connection, table: str, schema: str | None) -> dict[str, ColumnInfo]:
         """The table's columns, by name."""
+
+    def needed_columns(self, connection: Connection, table: str, schema: str | None) -> list[str]:
+        """The columns that a new row must give: not NULL, and not filled by the database itself."""
 
     def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
         """The columns of the primary key; none where there is none."""

@@ -6,8 +6,8 @@ whether the database reads by row versions. No MERGE, and no OUTPUT, which a tri
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,29 +17,34 @@ from sqlalchemy import (
     Connection,
     Delete,
     Engine,
+    ExceptionContext,
     FromClause,
     Insert,
     Select,
+    TableClause,
     Update,
     event,
 )
 from sqlalchemy.dialects import mssql
 from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn
 from batchd.store.dialects import mssql_errors as errors
-from batchd.store.dialects.mssql_catalog import columns_of, unique_keys
+from batchd.store.dialects.base import Mask
+from batchd.store.dialects.mssql_catalog import Unreadable, columns_of, needed_columns, table_names, unique_keys
+from batchd.store.dialects.mssql_keys import key_type
+from batchd.store.dialects.mssql_masks import masks_of
 from batchd.store.dialects.mssql_names import use_names
-from batchd.store.dialects.mssql_values import insert_by_values, listen_for_texts, update_by_values
+from batchd.store.dialects.mssql_values import insert_by_values, listen_for_texts, try_update, update_by_values
 from batchd.store.dialects.odbc import is_freetds, odbc_url
 from batchd.store.dialects.reflected import column_info, key_column
 from batchd.store.dialects.row_write import RowWrite
 from batchd.store.dialects.server_dialect import ServerDialect
 from batchd.store.dialects.servers import CONNECT_SECONDS, LOCK_SECONDS, listen_for_refusals, place_of
 from batchd.store.scripts import in_schema, until_go
-from batchd.store.types import AsGiven
 
 _PORT = 1433
 # What filtered indexes ask of a session, and an end to waiting for locks. XACT_ABORT is off, so that a question which
@@ -51,6 +56,9 @@ _SESSION = (
     f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}"
 )
 _NOTHING_TO_ROLL_BACK = "3903"
+_NO_SNAPSHOT_HERE = frozenset({"3952", "3957", "41332"})
+# ODBC's numbers of these.
+_NATIONAL_KINDS = (-8, -9, -10)
 _NATIONAL = (mssql.NVARCHAR, mssql.NCHAR, mssql.NTEXT)
 _CODE_PAGES = {65001: "utf-8", 932: "cp932", 936: "gbk", 949: "cp949", 950: "cp950"}
 
@@ -64,6 +72,7 @@ class MssqlDialect(ServerDialect):
     def __init__(self) -> None:
         super().__init__(errors)
         self._by_versions = False
+        self._refused_versions = False
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
         """An engine of pyodbc; a database is made by its owner, never by batchd. Raises ConfigError."""
@@ -74,8 +83,6 @@ class MssqlDialect(ServerDialect):
             isolation_level="READ COMMITTED",
             pool_pre_ping=True,
             hide_parameters=True,
-            # What check_write joins has nothing to do with the table, and is meant so.
-            enable_from_linting=False,
             # FreeTDS can't be told the types of parameters beforehand.
             use_setinputsizes=not is_freetds(url),
             connect_args={"timeout": CONNECT_SECONDS},
@@ -88,11 +95,12 @@ class MssqlDialect(ServerDialect):
         listen_for_texts(engine, typed=not is_freetds(url))
         listen_for_refusals(engine)
         event.listen(engine, "handle_error", errors.mark_lost)
+        event.listen(engine, "handle_error", self._read_plainly)
         return engine
 
     def reading(self, connection: Connection) -> Connection:
         """One snapshot where the database allows it; otherwise each statement sees what is committed by then."""
-        if not self._by_versions:
+        if not self._by_versions or self._refused_versions:
             return connection
         # The pool's ping may have begun a transaction, within which the level can't be changed. Asked of SQLAlchemy,
         # so that a link that is lost meanwhile is an error like any other.
@@ -101,8 +109,9 @@ class MssqlDialect(ServerDialect):
         return connection.execution_options(isolation_level="SNAPSHOT")
 
     def binding(self, url: URL) -> str:
-        """Server and database."""
-        return place_of(self.name, url, _PORT)
+        """Server and database. FreeTDS is told the port in the query, in capitals or not."""
+        small = url.set(query={name.lower(): value for name, value in url.query.items()})
+        return place_of(self.name, small, _PORT)
 
     def now(self) -> ColumnElement[Any]:
         """UTC; ``CURRENT_TIMESTAMP`` is local time here."""
@@ -128,9 +137,8 @@ class MssqlDialect(ServerDialect):
         return self.now()
 
     def key_type(self, column: KeyColumn) -> TypeEngine[Any]:
-        """A VARCHAR key is compared with VARCHAR: for NVARCHAR its whole index would be converted and read."""
-        kind = column.sql_type.partition("(")[0].upper()
-        return sa.VARCHAR(8000) if kind in {"VARCHAR", "CHAR"} else AsGiven()
+        """As the column has it: other lengths would be other plans, and other types its whole index read."""
+        return key_type(column)
 
     def locked(self, rows: Select[Any], of: FromClause) -> Select[Any]:
         """Update locks, which readers under row versions don't notice, and no more than rows."""
@@ -144,19 +152,33 @@ class MssqlDialect(ServerDialect):
         """The same, from the tables of values alone."""
         return insert_by_values(connection, write)
 
-    def trying(self, connection: Connection) -> AbstractContextManager[object]:
-        """A statement that fails leaves the transaction as it was, with XACT_ABORT off."""
-        del connection
-        return contextlib.nullcontext()
+    @contextlib.contextmanager
+    def trying(self, connection: Connection) -> Iterator[None]:
+        """A statement that fails leaves the transaction as it was, with XACT_ABORT off; or there is another one.
+
+        Not every server that speaks T-SQL leaves it. Microsoft's driver begins another by itself, FreeTDS does not.
+        """
+        try:
+            yield
+        except DBAPIError:
+            if is_freetds(connection.engine.url):
+                connection.exec_driver_sql("IF @@TRANCOUNT = 0 BEGIN TRANSACTION")
+            raise
 
     def check_table(self, connection: Connection, table: str, schema: str | None) -> None:
         """Every table takes part in transactions."""
         del connection, table, schema
 
+    def masks(self, connection: Connection, table: str, schema: str | None, names: Sequence[str]) -> list[Mask]:
+        """By dynamic data masking, which gives masks for values without a word."""
+        return masks_of(connection, table, schema, names)
+
     def check_write(self, connection: Connection, write: Update | Insert | Delete) -> None:
-        """Run for no row at all, there being no EXPLAIN; joined, as it will be, which not every view takes."""
-        values = sa.select(sa.literal_column("1").label("one")).subquery("s")
-        connection.execute(write.where(values.c.one == 1) if isinstance(write, Update) else write)
+        """Run for no row at all, there being no EXPLAIN; an update as rows will be written, which not all takes."""
+        if isinstance(write, Update) and isinstance(write.table, TableClause):
+            try_update(connection, write.table)
+        else:
+            connection.execute(write)
 
     def key_columns(
         self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
@@ -174,6 +196,14 @@ class MssqlDialect(ServerDialect):
         pages = _code_pages(connection, {str(getattr(one["type"], "collation", None)) for one in columns.values()})
         return {name: _info(one, pages) for name, one in columns.items()}
 
+    def table_names(self, connection: Connection, schema: str | None) -> list[str]:
+        """As the catalogue has them."""
+        return table_names(connection, schema)
+
+    def needed_columns(self, connection: Connection, table: str, schema: str | None) -> list[str]:
+        """As the catalogue has them."""
+        return needed_columns(connection, table, schema)
+
     def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
         """As the catalogue has it."""
         return unique_keys(connection, table, schema)[0]
@@ -186,14 +216,28 @@ class MssqlDialect(ServerDialect):
         """Batch by batch, as sqlcmd does."""
         return until_go(in_schema(script, ledger_schema))
 
+    def _read_plainly(self, context: ExceptionContext) -> None:
+        """A view may lead to where there are no snapshots: another database, a table in memory."""
+        error = context.sqlalchemy_exception
+        if error is not None and errors.code(error).partition(" ")[0] in _NO_SNAPSHOT_HERE:
+            self._refused_versions = True
+
     def _configure(self, connection: Any, _record: object) -> None:
+        for kind in _NATIONAL_KINDS:
+            connection.add_output_converter(kind, _with_halves)
         with connection.cursor() as cursor:
             cursor.execute(_SESSION)
-            cursor.execute("SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()")
+            # By name: the ids of Azure SQL's databases differ between its catalogues.
+            cursor.execute("SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()")
             found = cursor.fetchone()
         # ODBC has begun a transaction, within which the isolation level could not be changed to SNAPSHOT.
         connection.commit()
         self._by_versions = bool(found) and found[0] == 1
+
+
+def _with_halves(raw: bytes) -> str:
+    """Text as it stands in the row. LEFT and SUBSTRING cut characters in two, at which the driver's own way fails."""
+    return raw.decode("utf-16-le", "surrogatepass")
 
 
 def _roll_back(connection: Any) -> None:
@@ -221,6 +265,8 @@ def _declared(connection: Connection, column: ReflectedColumn) -> dict[str, str]
 
 def _info(column: ReflectedColumn, pages: Mapping[str, str]) -> ColumnInfo:
     info, kind = column_info(column), column["type"]
+    if isinstance(kind, Unreadable):
+        return replace(info, unreadable=kind.name)
     if info.kind != "text":
         return info
     national = isinstance(kind, _NATIONAL)

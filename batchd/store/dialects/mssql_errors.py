@@ -89,7 +89,8 @@ def _meaning(orig: BaseException) -> Meaning | None:
     if type(orig).__module__.startswith("azure."):
         return ENTRA
     told = _told(orig)
-    if told.number:
+    # No trigger of a table has a say before the login is through: of such a number only the SQLSTATE counts.
+    if told.number and not (told.call == _CONNECT_CALL and told.number >= USER_NUMBERS_FROM):
         return _by_number(told.number)
     return _connecting(told) if told.call == _CONNECT_CALL else _by_state(told)
 

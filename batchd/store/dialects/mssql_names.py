@@ -1,9 +1,13 @@
 """SQL Server's names as statements write them."""
 
+import re
+
 from sqlalchemy.dialects import mssql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import IdentifierPreparer
 
+# Which words are names only in quotes differs with the server; batchd's own are none on any.
+_OWN = re.compile(r"batchd[a-z0-9_]*")
 _OF_SQLALCHEMY: type[IdentifierPreparer] = type(mssql.dialect().identifier_preparer)  # type: ignore[no-untyped-call]
 
 
@@ -14,8 +18,7 @@ class Names(_OF_SQLALCHEMY):  # type: ignore[misc, valid-type]
     """
 
     def _requires_quotes(self, value: str) -> bool:
-        # Which words are names only in quotes differs with the server; batchd's own are none on any.
-        return not value.startswith("batchd")
+        return _OWN.fullmatch(value) is None
 
     def quote_identifier(self, value: str) -> str:
         """The name in quotes."""

@@ -11,13 +11,18 @@ _AGAIN = {
     1222: "lock wait timeout",
     3902: "transaction ended behind our back",
     3903: "transaction ended behind our back",
+    3952: "no snapshots where a statement reads",
+    3957: "no snapshots where a statement reads",
+    3958: "row versions gone",
     3960: "snapshot conflict",
     3961: "table was altered meanwhile",
+    3966: "row versions gone",
     13535: "others' later change of a temporal row",
     41301: "conflict in memory-optimized tables",
     41302: "conflict in memory-optimized tables",
     41305: "conflict in memory-optimized tables",
     41325: "conflict in memory-optimized tables",
+    41332: "no snapshots where a statement reads",
     41839: "conflict in memory-optimized tables",
 }
 _LATER: dict[int, tuple[str, Refusal | None]] = {
@@ -109,6 +114,9 @@ _DATA = {
     3609: "refused by a trigger",
     3616: "refused by a trigger",
     3623: "number out of range",
+    # With XACT_ABORT off, nothing but an error that a trigger caught dooms a transaction.
+    3930: "transaction doomed by a trigger",
+    3998: "transaction doomed by a trigger",
     6522: "refused by a CLR type",
     7119: "value too long",
     7139: "value too long for replication",
@@ -122,6 +130,7 @@ _DATA = {
     9803: "value does not fit the type",
     13609: "not JSON",
     33504: "refused by row-level security",
+    42204: "vector of other dimensions",
 }
 _FATAL: dict[int, tuple[str, Refusal]] = {
     102: ("syntax", tell.SYNTAX),
@@ -146,6 +155,7 @@ _FATAL: dict[int, tuple[str, Refusal]] = {
     468: ("collations differ", tell.COLLATIONS),
     529: ("types differ", tell.TYPES),
     544: ("column cannot be written", tell.NOT_WRITABLE),
+    651: ("no row locks", tell.NO_ROW_LOCKS),
     911: ("database missing", tell.DATABASE_MISSING),
     916: ("login not in the database", tell.DATABASE_MISSING),
     1088: ("table missing", tell.TABLE_GONE),
@@ -158,6 +168,7 @@ _FATAL: dict[int, tuple[str, Refusal]] = {
     4406: ("view cannot be written", tell.NOT_WRITABLE),
     8102: ("column cannot be written", tell.NOT_WRITABLE),
     8623: ("statement too complex", tell.TOO_COMPLEX),
+    10794: ("table in memory", tell.IN_MEMORY),
     13537: ("column cannot be written", tell.NOT_WRITABLE),
     15151: ("object missing or right missing", tell.NO_RIGHT_FOR_THIS),
     15247: ("right missing", tell.NO_RIGHT_FOR_THIS),
@@ -172,6 +183,8 @@ _FATAL: dict[int, tuple[str, Refusal]] = {
     40532: ("server name", tell.SERVER_NAME),
     40615: ("kept out by the firewall", tell.FIREWALL),
     40914: ("kept out by the firewall", tell.FIREWALL),
+    41359: ("table in memory", tell.IN_MEMORY),
+    41368: ("table in memory", tell.IN_MEMORY),
     47073: ("kept out by the firewall", tell.FIREWALL),
 }
 

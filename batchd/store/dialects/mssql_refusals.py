@@ -76,6 +76,15 @@ SESSION_SETTINGS = Refusal(
     "an index on the table, or on a view of it, asks for SET options that this connection does not have",
     "connect with Microsoft's driver, which sets them",
 )
+NO_ROW_LOCKS = Refusal(
+    "an index of a table that a task writes allows no row locks, which batchd asks for",
+    "have the DBA run: ALTER INDEX ALL ON table SET (ALLOW_ROW_LOCKS = ON)",
+)
+IN_MEMORY = Refusal(
+    "a task's table is memory-optimized, and such a table takes neither locks nor READ COMMITTED in a transaction",
+    "let answers go to a table on disk ([tasks.NAME.write]), and have the DBA run: "
+    "ALTER DATABASE CURRENT SET MEMORY_OPTIMIZED_ELEVATE_TO_SNAPSHOT = ON",
+)
 TOO_COMPLEX = Refusal(
     "the server could not plan a statement",
     "make the task's pending simpler, or ask the DBA about the views and triggers of the table",

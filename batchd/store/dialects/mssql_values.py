@@ -10,7 +10,7 @@ import decimal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, TableClause, event
 from sqlalchemy.dialects import mssql
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -27,11 +27,13 @@ _UNTOLD = "SET NOCOUNT ON; DECLARE @written INT; "
 _COUNT = "batchd_written"
 _UNCOUNTED = "batchd_uncounted"
 # What text is converted to on its way: the first two read "2026-02-03" as the login's language has it, which may be the
-# 2nd of March; for the third not every server that speaks T-SQL converts by itself.
+# 2nd of March; for the others not every server that speaks T-SQL converts by itself.
 _CONVERTED: Mapping[type[Any], str] = {
     mssql.DATETIME: "DATETIME2(7)",
     mssql.SMALLDATETIME: "DATETIME2(7)",
     mssql.DATETIMEOFFSET: "DATETIMEOFFSET(7)",
+    mssql.MONEY: "MONEY",
+    mssql.SMALLMONEY: "SMALLMONEY",
 }
 # ODBC's NVARCHAR of any length: of one length for each value, the server would keep a plan for each.
 _NVARCHAR_MAX = (-9, 0, 0)
@@ -47,6 +49,14 @@ def insert_by_values(connection: Connection, write: RowWrite) -> int:
     """Adds the rows; returns how many."""
     begin = _insert(connection, write)
     return _in_chunks(connection, write, lambda rows: f"{begin}FROM {_values(write, rows)}")
+
+
+def try_update(connection: Connection, table: TableClause) -> None:
+    """Has the server look at an update of all these columns, without a row of the table; raises its error."""
+    write = RowWrite(table, (), [((), dict.fromkeys(table.c.keys()))], {})
+    statement = f"{_update(connection, write)}JOIN {_values(write, 1)} ON 1 = 0"
+    parameters = tuple(_texts(write.changes[0], write.columns))
+    connection.exec_driver_sql(statement, parameters, execution_options={_TEXTS: True})
 
 
 def listen_for_texts(engine: Engine, *, typed: bool) -> None:
@@ -87,7 +97,7 @@ def _update(connection: Connection, write: RowWrite) -> str:
 def _insert(connection: Connection, write: RowWrite) -> str:
     prepare = connection.dialect.identifier_preparer
     named = [*(key.name for key in write.keys), *write.columns, *write.clocks]
-    values = [*(_key(at, key) for at, key in enumerate(write.keys)), *_taken(connection, write)]
+    values = [*(_new_key(at, key) for at, key in enumerate(write.keys)), *_taken(connection, write)]
     values += [str(clock.compile(connection)) for clock in write.clocks.values()]
     into = f"{prepare.format_table(write.table)} ({', '.join(map(prepare.quote, named))})"
     return f"INSERT INTO {into} SELECT {', '.join(values)} "
@@ -119,8 +129,17 @@ def _value(at: int) -> str:
 def _key(at: int, key: KeyColumn) -> str:
     if key.kind == "binary":
         return f"CONVERT({key.sql_type}, s.k{at}, 2)"
-    converted = f"CAST(s.k{at} AS {key.sql_type})"
-    return f"{converted} COLLATE {key.collation}" if key.collation else converted
+    if not key.collation:
+        return f"CAST(s.k{at} AS {key.sql_type})"
+    # Within the CAST it names the code page to convert to, and behind it how to compare.
+    return f"CAST(s.k{at} COLLATE {key.collation} AS {key.sql_type}) COLLATE {key.collation}"
+
+
+def _new_key(at: int, key: KeyColumn) -> str:
+    """A key to be added: what is too long for the column must be refused, where a CAST to its type would cut it."""
+    if key.kind == "binary":
+        return f"CONVERT(VARBINARY(8000), s.k{at}, 2)"
+    return f"s.k{at}" if key.kind == "text" else _key(at, key)
 
 
 def _texts(change: Change, columns: Sequence[str]) -> Iterator[str]:

@@ -143,7 +143,12 @@ class MysqlDialect(ServerDialect):
 
     def statements(self, script: str, ledger_schema: str | None) -> list[str]:
         """One by one; each CREATE commits by itself."""
-        return [*([f"USE {ledger_schema}"] if ledger_schema else []), *until_semicolon(script)]
+        place = [f"USE {_quoted(ledger_schema)}"] if ledger_schema else []
+        return [*place, *until_semicolon(script)]
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
 
 
 def _staged(connection: Connection, write: RowWrite) -> TableClause:

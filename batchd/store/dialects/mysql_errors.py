@@ -29,8 +29,9 @@ _CERTIFICATE = Refusal(
 )
 _DATABASE_MISSING = Refusal("there is no such database on the server", "check the name at the end of database.url")
 _NO_RIGHT_ON_DATABASE = Refusal(
-    "the login has no rights in this database",
-    "run: batchd db grants TASK, and have a DBA run what it prints",
+    "the login has no rights in this database, or there is no such database",
+    "check the name at the end of database.url; if it is right, run: batchd db grants TASK, and have a DBA run what it "
+    "prints",
     lacks_right=True,
 )
 _NO_RIGHT_ON_TABLE = Refusal(
@@ -38,9 +39,11 @@ _NO_RIGHT_ON_TABLE = Refusal(
     "run: batchd db grants TASK, and have a DBA run what it prints",
     lacks_right=True,
 )
+# Of a column that is not there, the server says the same to a login that has rights on columns only.
 _NO_RIGHT_ON_COLUMN = Refusal(
-    "the login lacks a right on a column",
-    "run: batchd db grants TASK, and have a DBA run what it prints",
+    "the login lacks a right on a column, or a table has no such column",
+    "check the columns' names in the task's pending, and name them in its pending_columns too; then run: batchd db "
+    "grants TASK, and have a DBA run what it prints",
     lacks_right=True,
 )
 _NO_RIGHT_FOR_THIS = Refusal(

@@ -21,7 +21,8 @@ def odbc_url(url: URL) -> URL:
     pyodbc = _pyodbc()
     # SQLAlchemy pools; a second pool beneath it would hand out sessions that were not reset.
     pyodbc.pooling = False
-    named = url.set(drivername="mssql+pyodbc").update_query_dict({"driver": _driver(url, pyodbc.drivers())})
+    named = _as_sqlalchemy_spells(url.set(drivername="mssql+pyodbc"))
+    named = named.update_query_dict({"driver": _driver(url, pyodbc.drivers())})
     if not is_freetds(named):
         return named.update_query_dict({"LongAsMax": "yes"})
     # FreeTDS reads no port behind the host; the version it would agree on by itself knows no long texts.
@@ -35,6 +36,12 @@ def is_freetds(url: URL) -> bool:
     """FreeTDS, by its name or by its file's."""
     driver = str(url.query.get("driver", "")).lower()
     return "freetds" in driver or "tdsodbc" in driver
+
+
+def _as_sqlalchemy_spells(url: URL) -> URL:
+    """Where no user is given it asks for Windows' own, unless it sees another way to log in, in small letters."""
+    way = "authentication"
+    return url.set(query={way if name.lower() == way else name: value for name, value in url.query.items()})
 
 
 def _driver(url: URL, installed: list[str]) -> str:

@@ -25,7 +25,8 @@ _KINDS: tuple[tuple[tuple[type[TypeEngine[Any]], ...], ColumnKind], ...] = (
     ((types.Uuid, mssql.UNIQUEIDENTIFIER), "guid"),
     ((types.JSON,), "json"),
     ((types.Date,), "date"),
-    ((types.DateTime, types.Time, mssql.DATETIMEOFFSET), "time"),
+    ((types.DateTime, mssql.DATETIMEOFFSET), "time"),
+    ((types.Time,), "clock"),
     ((types.Integer, mysql.YEAR, mysql.BIT), "integer"),
     ((types.Numeric, types.Float, mssql.MONEY, mssql.SMALLMONEY), "number"),
     ((types.String, CITEXT, mssql.XML), "text"),
@@ -46,6 +47,23 @@ def reflected_columns(connection: Connection, table: str, schema: str | None) ->
     # A type that SQLAlchemy has no name for says so to everybody; for batchd it holds anything.
     with warnings.catch_warnings(action="ignore", category=SAWarning):
         return {column["name"]: column for column in sa.inspect(connection).get_columns(table, schema)}
+
+
+def table_names(connection: Connection, schema: str | None, *, has_schemas: bool) -> list[str]:
+    """The tables and views of a schema; none of a schema that is not there."""
+    inspector = sa.inspect(connection)
+    if schema and has_schemas:
+        # MySQL fails on one, where the others have nothing to tell of it.
+        there = {name.casefold() for name in inspector.get_schema_names()}
+        if schema.casefold() not in there:
+            return []
+    return [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
+
+
+def needed_columns(connection: Connection, table: str, schema: str | None) -> list[str]:
+    """The columns that a new row must give: not NULL, and not filled by the database itself."""
+    columns = reflected_columns(connection, table, schema)
+    return [name for name, column in columns.items() if _is_needed(column)]
 
 
 def column_info(column: ReflectedColumn) -> ColumnInfo:
@@ -116,6 +134,11 @@ def kind_of(kind: TypeEngine[Any]) -> ColumnKind:
         if isinstance(kind, classes):
             return name
     return "any"
+
+
+def _is_needed(column: ReflectedColumn) -> bool:
+    fills_itself = column.get("computed") or column.get("identity") or column.get("autoincrement") is True
+    return not (column["nullable"] or column["default"] is not None or fills_itself)
 
 
 def _key_kind(kind: TypeEngine[Any]) -> KeyKind | None:

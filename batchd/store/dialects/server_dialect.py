@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 
 from batchd.core.tasks import KeyColumn
 from batchd.store.dialects import reflected
-from batchd.store.dialects.base import Fault, Refusal
+from batchd.store.dialects.base import Fault, Mask, Refusal
 
 
 class KnownErrors(Protocol):
@@ -35,11 +35,24 @@ class ServerDialect:
     def __init__(self, errors: KnownErrors) -> None:
         self._errors = errors
 
+    def masks(self, connection: Connection, table: str, schema: str | None, names: Sequence[str]) -> list[Mask]:
+        """Who may read a column reads its values."""
+        del connection, table, schema, names
+        return []
+
     def key_columns(
         self, connection: Connection, table: str, schema: str | None, names: Sequence[str]
     ) -> list[KeyColumn]:
         """As reflected."""
         return reflected.key_columns(connection, table, schema, names)
+
+    def table_names(self, connection: Connection, schema: str | None) -> list[str]:
+        """As reflected."""
+        return reflected.table_names(connection, schema, has_schemas=True)
+
+    def needed_columns(self, connection: Connection, table: str, schema: str | None) -> list[str]:
+        """As reflected."""
+        return reflected.needed_columns(connection, table, schema)
 
     def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
         """As reflected."""

@@ -30,8 +30,8 @@ from sqlalchemy.types import TypeEngine
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import ColumnKind, KeyColumn, KeyEquality, KeyKind
 from batchd.errors import ConfigError, DatabaseError
-from batchd.store.dialects.base import Fault, Refusal
-from batchd.store.dialects.reflected import primary_key, unique_keys
+from batchd.store.dialects.base import Fault, Mask, Refusal
+from batchd.store.dialects.reflected import needed_columns, primary_key, reflected_columns, table_names, unique_keys
 from batchd.store.dialects.row_by_row import insert_each, update_each
 from batchd.store.dialects.row_write import RowWrite
 from batchd.store.dialects.servers import DRIVER_REFUSALS, listen_for_refusals
@@ -118,6 +118,11 @@ class SqliteDialect:
         """Every table takes part in transactions."""
         del connection, table, schema
 
+    def masks(self, connection: Connection, table: str, schema: str | None, names: Sequence[str]) -> list[Mask]:
+        """Whoever may open the file reads everything."""
+        del connection, table, schema, names
+        return []
+
     def check_write(self, connection: Connection, write: Update | Insert | Delete) -> None:
         """Planned and not run."""
         connection.exec_driver_sql(f"EXPLAIN {write.compile(connection)}")
@@ -144,10 +149,21 @@ class SqliteDialect:
                 max_length=_max_length(str(row.type)),
                 nullable=not row.notnull,
                 # Text, which keeps whatever offset it has.
-                zoned=_column_kind(str(row.type)) == "time",
+                zoned=_column_kind(str(row.type)) in {"time", "clock"},
             )
             for row in _table_info(connection, table, schema)
         }
+
+    def table_names(self, connection: Connection, schema: str | None) -> list[str]:
+        """As reflected."""
+        return table_names(connection, schema, has_schemas=False)
+
+    def needed_columns(self, connection: Connection, table: str, schema: str | None) -> list[str]:
+        """As reflected; the one INTEGER PRIMARY KEY is the number of the row, which fills itself."""
+        columns = reflected_columns(connection, table, schema)
+        keys = [one for one in columns.values() if one.get("primary_key")]
+        numbers = {one["name"] for one in keys if len(keys) == 1 and str(one["type"]) == "INTEGER"}
+        return [name for name in needed_columns(connection, table, schema) if name not in numbers]
 
     def primary_key(self, connection: Connection, table: str, schema: str | None) -> list[str]:
         """As reflected."""
@@ -261,7 +277,7 @@ def _column_kind(declared: str) -> ColumnKind:
     # SQLite's own affinity rules, in their order (sqlite.org/datatype3.html §3.1), with times told apart first.
     upper = declared.upper()
     if "DATE" in upper or "TIME" in upper:
-        return "time"
+        return "time" if "DATE" in upper or "TIMESTAMP" in upper else "clock"
     if "INT" in upper:
         return "integer"
     if any(word in upper for word in ("CHAR", "CLOB", "TEXT", "JSON", "UUID", "UNIQUEIDENTIFIER")):

@@ -1,6 +1,10 @@
 -- Made-up people for dbo.aicandidate: several languages, a gap, an instruction that is none of the model's.
 -- Rows are added to an empty table only.
 
+-- Who writes into a table with a filtered index must have it ON, and sqlcmd has it OFF by itself.
+SET QUOTED_IDENTIFIER ON;
+GO
+
 IF NOT EXISTS (SELECT 1 FROM dbo.aicandidate)
 INSERT INTO dbo.aicandidate (category, Resume) VALUES
     (N'Data', N'Marisol Vega

@@ -19,7 +19,8 @@ BEGIN
         LastProcessed    DATETIME2(0)       NULL,       -- NULL means pending; otherwise when it was done, in UTC
         row_version      ROWVERSION         NOT NULL    -- the server changes it with every change of the row
     );
-    -- Keeps the search for pending rows short, however large the table grows.
+    -- Keeps the search for pending rows short, however large the table grows. Programs with QUOTED_IDENTIFIER OFF can't
+    -- write to a table with such an index (error 1934): sqlcmd without -I, jobs of SQL Server Agent.
     CREATE INDEX IX_aicandidate_pending ON dbo.aicandidate (userid) WHERE LastProcessed IS NULL;
 END
 GO
