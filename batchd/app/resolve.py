@@ -10,6 +10,7 @@ from batchd.config import Config
 from batchd.config.tasks import TaskConfig
 from batchd.core import schema
 from batchd.core.bodies import RequestBuilder
+from batchd.core.markers import check_marker
 from batchd.core.rendering import check_columns, template_columns
 from batchd.core.strict_schema import lint
 from batchd.core.tasks import AnswerSpec, TaskDefinition
@@ -132,6 +133,10 @@ def _checks(config: Config, name: str, source: SourceTable, written: SourceTable
         yield partial(_at, config, name, path, partial(source.column_named, column))
     for path, column in _written(task):
         yield partial(_at, config, name, path, partial(written.column_named, column))
+    for column, marker in task.on_success.items():
+        if column in written.columns:
+            look = partial(check_marker, column, marker, written.columns[column])
+            yield partial(_at, config, name, ("on_success", column), look)
     for path, column in _written(task):
         if column in written.columns and (task.write is None or task.write.mode == "update"):
             yield partial(_at, config, name, path, partial(written.check_writable, [column]))

@@ -223,5 +223,6 @@ class SqlRows:
         if value is None:
             return None
         text = value.hex() if isinstance(value, bytes) else str(value)
-        # The ledger's column has an end, a user's need not have one; and what is long may be content of the row.
-        return text if len(text) <= _LONGEST_GUARD else guard_of([value])
+        # The ledger's column has an end, a user's need not have one; and what is long may be content of the row. Of
+        # what can't be printed, half a character can't be kept.
+        return text if len(text) <= _LONGEST_GUARD and text.isprintable() else guard_of([value])

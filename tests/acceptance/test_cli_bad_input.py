@@ -82,6 +82,18 @@ def test_check_config_tells_all_problems_at_once(world: World) -> None:
     assert all(sentence.startswith("config.toml:") for sentence in problems)
 
 
+def test_a_mark_that_its_column_cannot_take_is_refused(world: World) -> None:
+    """At its line, and before a row is paid for."""
+    world.sql("ALTER TABLE people ADD COLUMN flag INTEGER")
+    world.write_config(on_success='{ flag = { now = "utc" } }')
+
+    refused = world.run("submit")
+
+    assert refused.returncode == 10
+    assert "tasks.people.on_success.flag: column flag holds integer values and cannot take the time" in refused.stderr
+    assert world.sql("SELECT count(*) FROM batchd_batch") == [(0,)]
+
+
 def test_two_tasks_that_write_one_column_are_refused(world: World) -> None:
     """The second task is named with its line."""
     world.write_config(_OTHER_TASK)
