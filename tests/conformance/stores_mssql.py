@@ -25,6 +25,7 @@ BEYOND_BABELFISH = {
     "test_reading_does_not_wait_for_a_writer": "its readers never wait",
     "test_a_row_that_is_to_be_filled_is_locked": "it takes no locks for a hint",
     "test_a_row_that_is_to_be_written_is_locked": "it takes no locks for a hint",
+    "why a table may not be changed": "it gives all that only an owner may do the number of all else",
 }
 _UNQUALIFIED = re.compile(r"(?<![\w.\]])(batchd_(?!test_)\w+)")
 # Children before their parents. The installation's row stays: it says which database this is.
