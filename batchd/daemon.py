@@ -1,7 +1,7 @@
 """Continuous mode: who runs when. The only place that schedules, and the only one that waits.
 
-One worker thread runs everything, one pass after another, so no two passes of this process ever meet; other
-processes are kept apart by leases. Signals finish the unit of work in hand.
+One worker thread runs one pass after another, so no two passes of this process ever meet (within one, several batches
+may be on their way: ``side_by_side.py``); other processes are kept apart by leases. Signals finish what is in hand.
 """
 
 import datetime as dt
@@ -264,8 +264,11 @@ class Daemon:
         batches = self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope))
         if batches is None:
             return self._claims_due or _is_now(self._place.store.read(self._next_retry))
-        # Rows that can't be claimed now may be once an open batch has come to its end.
-        return _is_now(batches) and not self._place.store.read(lambda ledger: ledger.batches.any_later(self._scope))
+        return _is_now(batches) and not self._place.store.read(self._waits_for_others)
+
+    def _waits_for_others(self, ledger: Ledger) -> bool:
+        """True where rows or batches may go on once an open batch has come to its end, if it be another task's."""
+        return ledger.batches.any_later(self._scope) or ledger.quotas.will_be_freed(self._scope)
 
     def _next_retry(self, ledger: Ledger) -> float | None:
         tasks = [ledger.tasks.find(name) for name in self._schedules]

@@ -4,10 +4,9 @@ For a single integer key the table is read from a resume point, which makes the 
 rows commit late, are reset, or have keys that don't grow, so a sweep from the start finds what it passes over.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -20,11 +19,13 @@ from batchd.ports import Ledger, Workplace
 log = structlog.get_logger("batchd")
 
 _PAGE = 500
+# A first page is small, since nobody knows how long its texts are; later ones have about so many characters.
+_FIRST_PAGE = 50
+_PAGE_CHARACTERS = 2_000_000
 _MOST_RETRIES = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A row that is due; ``retried`` has a gate already, ``moves_resume`` was met in key order."""
 
     row: SourceRow
@@ -81,8 +82,10 @@ class DueRows:
     def _table(self, after: int | None, until: int | None) -> Iterator[Due]:
         """Claimable rows in key order, ``after`` < key ≤ ``until``; bounds only ever for single integer keys."""
         position: tuple[Any, ...] | None = None if after is None else (after,)
+        size = _FIRST_PAGE
         while True:
-            page, rows = self._place.store.read(partial(self._page, position))
+            page, rows = self._place.store.read(partial(self._page, position, size))
+            size = next_page(rows)
             if page.unusable:
                 self._report_unusable(page.unusable)
             for row in rows:
@@ -93,10 +96,8 @@ class DueRows:
                 return
             position = page.last
 
-    def _page(self, after: tuple[Any, ...] | None, ledger: Ledger) -> tuple[KeyPage, list[SourceRow]]:
-        rows = ledger.rows(self._record.id, self._definition)
-        page = rows.claimable(after, _PAGE)
-        return page, rows.read(page.keys)
+    def _page(self, after: tuple[Any, ...] | None, size: int, ledger: Ledger) -> tuple[KeyPage, list[SourceRow]]:
+        return ledger.rows(self._record.id, self._definition).claimable_rows(after, size)
 
     def _report_unusable(self, number: int) -> None:
         self._place.store.transact(
@@ -110,3 +111,9 @@ class DueRows:
             return True
         since = self._place.store.read(lambda ledger: ledger.tasks.seconds_since_sweep(self._record.id))
         return since is None or since >= self._place.sweep_interval
+
+
+def next_page(rows: Sequence[SourceRow]) -> int:
+    """How many rows to read next, so that a page of long texts takes no more memory than one of short ones."""
+    characters = sum(len(value) for row in rows for value in row.inputs.values() if isinstance(value, str | bytes))
+    return max(1, min(_PAGE, _PAGE_CHARACTERS * len(rows) // max(characters, 1))) if rows else _PAGE

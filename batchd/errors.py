@@ -114,11 +114,21 @@ class VendorBusyError(VendorError):
 
     Args:
         retry_after: seconds the vendor asks to wait, where it said so.
+        token_limit: the limit on enqueued tokens that the vendor named, where it refused for that.
     """
 
-    def __init__(self, message: str, *, code: str = "", request_id: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        request_id: str = "",
+        retry_after: float | None = None,
+        token_limit: int | None = None,
+    ) -> None:
         super().__init__(message, code=code, request_id=request_id)
         self.retry_after = retry_after
+        self.token_limit = token_limit
 
 
 class VendorBillingError(VendorError):

@@ -40,6 +40,8 @@ STEPS: dict[str, str] = {
     "claim.release": "the lease for claiming is given back",
     "lease.take": "the lease of a batch is taken",
     "lease.release": "the lease of a batch is given back",
+    "submit.reserve": "a batch is let through by the vendor's quota, and counts from then on",
+    "submit.wait": "batches that the vendor's quota has no room for are marked as waiting",
     "submit.upload": "the input file is uploaded",
     "submit.intent": "file id and intent are committed",
     "submit.create": "the POST that creates the batch",
@@ -70,6 +72,9 @@ STEPS: dict[str, str] = {
     "room.report": "that the spool is full or cannot be used, or no longer is, is written down",
     "cleanup.remove_files": "the spool files of a batch that ended long ago, or of none, are removed",
     "cleanup.record": "that a batch's files are removed is committed",
+    "retention.remove": "a few requests of a batch that ended long ago, and what is kept of their rows, are removed",
+    "retention.remove_rest": "what is kept of such a batch, and of no request in particular, is removed",
+    "retention.finish": "that nothing of it is left, or that what is left waits for a person, is committed",
     "recover.accounts": "accounts that changed while batches are open there are reported",
     "recover.list": "the vendor's list is read for batches that the ledger has forgotten",
     "recover.unread": "a list that cannot be read is reported",
@@ -120,16 +125,19 @@ class _Armed:
     signal: signal.Signals
     log: Path | None
     passed: int = field(default=0)
+    # Threads that pass a point at once are counted one by one, and the signal strikes within.
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def reach(self, name: str) -> None:
         if name not in POINTS:
             raise ValueError(f"{name!r} is no fault point; they are in batchd/failpoints.py")
-        if self.log is not None:
-            with self.log.open("a", encoding="ascii") as log:
-                log.write(f"{name}\n")
-        self.passed += name == self.point
-        if name == self.point and self.passed == self.passing:
-            _strike(self.signal)
+        with self.lock:
+            if self.log is not None:
+                with self.log.open("a", encoding="ascii") as log:
+                    log.write(f"{name}\n")
+            self.passed += name == self.point
+            if name == self.point and self.passed == self.passing:
+                _strike(self.signal)
 
 
 def _strike(number: signal.Signals) -> None:

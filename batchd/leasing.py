@@ -62,6 +62,8 @@ class Leasing:
             if ready(now):
                 work(now, lease)
         finally:
+            # Another thread may have taken the batch on as soon as it was moved. Its lease has a newer epoch, so it is
+            # not the one that is given back here.
             store.transact(lambda ledger: ledger.batches.release(lease), step="lease.release")
 
     def _put_off(self, batch: Batch, error: BatchdError) -> None:

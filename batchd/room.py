@@ -4,12 +4,16 @@ A file that ends in the middle of a full disk is thrown away and built again lat
 the vendor's copy expires; so what open batches will need is kept free for them.
 """
 
+import contextlib
+import threading
+from collections.abc import Iterator
+
 import structlog
 
 from batchd import events
 from batchd.core.findings import SPOOL_STOPS
 from batchd.errors import SpoolError, SpoolFullError
-from batchd.ports import Ledger, Workplace
+from batchd.ports import Ledger, Spool, Workplace
 
 log = structlog.get_logger("batchd")
 
@@ -38,6 +42,39 @@ def room_for_input(place: Workplace) -> int:
     waiting = place.store.read(lambda ledger: ledger.findings.is_open("spool-full", "batch"))
     _settle(place)
     return 0 if waiting else room // 2
+
+
+class RoomForResults:
+    """The room for result files, where several are brought to disk at once: what each will need is kept for it."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._kept = 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def kept_for(self, told: int | None) -> Iterator[None]:
+        """Room for a file of ``told`` bytes, None where nobody knows, until it is on disk.
+
+        One that finds no room beside the others waits for them: what they have written is known by then. Raises
+        SpoolFullError for a file that does not fit: a download that can't end well would fill the disk for everybody.
+        """
+        needed = told or 0
+        with self._changed:
+            while needed > (free := self._spool.free_bytes()) - self._kept and self._kept:
+                self._changed.wait()
+            if needed > free:
+                raise SpoolFullError(
+                    f"the spool has {free:,} bytes free, and a result file has {needed:,}",
+                    next_command="free some space on the disk of [daemon] spool; it is fetched again by itself",
+                )
+            self._kept += needed
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._kept -= needed
+                self._changed.notify_all()
 
 
 def report_trouble(place: Workplace, error: SpoolError) -> None:

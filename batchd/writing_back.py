@@ -1,10 +1,10 @@
 """Answers become rows: what a chunk's answers come to under the rows' locks, and how one bad row is found in it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from batchd.core.judging import Judged
-from batchd.core.landing import before_image, landing, values_to_write
+from batchd.core.landing import ValuesToWrite, before_image, landing
 from batchd.core.model import Batch, Kept, OpenRequest, RowNow
 from batchd.core.outcomes import RULES, Outcome
 from batchd.core.tasks import TaskDefinition
@@ -13,8 +13,7 @@ from batchd.errors import DataRefusedError, KeyTakenError
 from batchd.ports import Ledger, Rows
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(NamedTuple):
     """A request with what its answer comes to; ``row`` is what stands in the table under the lock."""
 
     request: OpenRequest
@@ -59,7 +58,8 @@ def write_rows(
         DataRefusedError: the values of a row are refused.
     """
     applied = [one for one in landed if one.outcome is Outcome.APPLIED]
-    rows.write([(one.request.key, values_to_write(task, one.verdict, batch.uid)) for one in applied])
+    values = ValuesToWrite(task, batch.uid)
+    rows.write([(one.request.key, values.of(one.verdict)) for one in applied])
     images = [Kept(one.request.seq, "before", before_image(one.row.before)) for one in applied if one.row is not None]
     ledger.contents.keep(batch.id, images)
     pending = rows.pending_after([one.request.key for one in applied])

@@ -24,6 +24,7 @@ from batchd.core.findings import KINDS, REPORTS
 from batchd.core.outcomes import RULES, GateState
 from batchd.core.schema import ColumnTarget, VectorTarget
 from batchd.core.states import ENDS, MOVES
+from scripts import performance_docs
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -195,6 +196,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "states.md#moves": _moves,
     **{f"code-map.md#{folder}": _modules(folder) for folder in FOLDERS},
     "code-map.md#top": _modules(""),
+    **performance_docs.TABLES,
 }
 
 if __name__ == "__main__":

@@ -40,6 +40,8 @@ def _account(config: Config, name: str, vendor: VendorConfig, stack: contextlib.
         resubmit=vendor.resubmit,
         submit_grace=vendor.submit_grace,
         lists=vendor.listing,
+        enqueued_tokens=vendor.enqueued_tokens,
+        max_batches_per_hour=vendor.max_batches_per_hour,
     )
 
 

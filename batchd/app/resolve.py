@@ -46,6 +46,7 @@ def resolve_task(config: Config, database: Database, name: str) -> ConfiguredTas
         max_open_batches=task.max_open_batches,
         min_batch_size=task.min_batch_size,
         max_wait=task.max_wait,
+        weight=task.weight,
     )
 
 

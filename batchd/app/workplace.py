@@ -102,8 +102,10 @@ def workplace(
         check_interval=config.daemon.check_interval,
         sweep_interval=config.daemon.sweep_interval,
         chunk=config.daemon.apply_rows,
+        transfers=config.daemon.transfers,
         spool_reserve=config.daemon.spool_reserve,
         keep_files=config.daemon.keep_files,
+        keep_ledger=config.daemon.keep_ledger,
         configured=frozenset(config.tasks),
         vendors={name: fingerprint_of(vendor) for name, vendor in config.vendors.items()},
     )

@@ -1,5 +1,6 @@
 """One call of a command: its common options, and how it ends, whatever happens."""
 
+import contextlib
 import os
 import sys
 import threading
@@ -82,8 +83,10 @@ def _code_of(call: Call, command: Callable[[Call], int]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         complain("interrupted")
-        if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        if threading.active_count() > 1:
             # The interpreter would wait for a worker that may wait for the vendor; the next start mends what it had.
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
             os._exit(exit_codes.INTERRUPTED)
         return exit_codes.INTERRUPTED
     except BrokenPipeError:

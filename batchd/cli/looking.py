@@ -11,7 +11,7 @@ from batchd.cli.out import dollars, plural, print_json, say_table, shown
 from batchd.cli.place import opened_ledger
 from batchd.store.reading import ask, batch_detail, batch_facts, failure_facts
 
-_TIMES = ("created_at", "submitted_at", "ended_at", "collected_at", "applied_at", "closed_at")
+_TIMES = ("created_at", "submitted_at", "ended_at", "collected_at", "applied_at", "closed_at", "requests_removed_at")
 
 
 def batches(call: Call, *, only_open: bool, limit: int) -> int:

@@ -8,6 +8,7 @@ from batchd import log
 from batchd.app.accounts import connect_named
 from batchd.app.workplace import database_of, open_workplace, store_of, workplace
 from batchd.cli.call import Call
+from batchd.cli.memory import settle_memory
 from batchd.cli.progress import TerminalProgress
 from batchd.config import Config
 from batchd.errors import UsageError
@@ -50,6 +51,7 @@ def opened_workplace(call: Call, config: Config, stop: Stop) -> Iterator[tuple[W
         TerminalProgress(shown=call.is_watched) as progress,
         open_workplace(config, task=call.task, progress=progress, stop=stop) as place,
     ):
+        settle_memory()
         yield place, progress
 
 

@@ -150,6 +150,9 @@ def _say(batches: Sequence[dict[str, Any]], notes: Sequence[dict[str, Any]], cou
         say(f"{plural(counts['rows_failed'], 'row')} could not be sent: batchd failures")
     if counts["tasks_capped"] and left:
         say(f"{plural(left, 'row')} more are due; as many batches are open as max_open_batches allows.")
+    if counts["batches_waiting"]:
+        number = counts["batches_waiting"]
+        say(f"{plural(number, 'batch', 'batches')} wait for the vendor's quota, and are sent as it frees: batchd run")
     for note in notes:
         say(note["sentence"])
     sent = [one for one in batches if one["vendor_batch_id"]]

@@ -32,7 +32,7 @@ def warnings(file: ConfigFile) -> list[Problem]:
     """What is allowed, and probably not meant."""
     return [
         *_rows_that_stay_pending(file),
-        *_keys_without_effect(file),
+        *_limits_of_nothing(file),
         *(problem for name, vendor in file.vendors.items() for problem in vendor_warnings(name, vendor)),
     ]
 
@@ -155,8 +155,10 @@ def _has_word(text: str, word: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
-def _keys_without_effect(file: ConfigFile) -> Iterator[Problem]:
+def _limits_of_nothing(file: ConfigFile) -> Iterator[Problem]:
+    used = {(task.vendor, task.model) for task in file.tasks.values()}
     for name, vendor in file.vendors.items():
-        if vendor.kind == "openai" and vendor.enqueued_tokens:
-            path: KeyPath = ("vendors", name, "enqueued_tokens")
-            yield Problem(path, "has no effect yet: batches are not paced by tokens")
+        for model in vendor.enqueued_tokens:
+            if (name, model) not in used:
+                path: KeyPath = ("vendors", name, "enqueued_tokens", model)
+                yield Problem(path, "no task of this vendor asks for that model, so the limit holds nothing back")

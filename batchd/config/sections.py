@@ -57,10 +57,16 @@ class DaemonConfig(Table):
     check_interval: Duration = written("60s", "Shortest pause between two looks at the vendor's batches.")
     sweep_interval: Duration = written("10m", "Longest time between two reads of a whole table for rows passed over.")
     lease: Duration = written("5m", "How long a process may be silent before another takes over its work.")
-    apply_rows: Annotated[int, Field(ge=1, le=100_000)] = written(1000, "Rows that are written in one transaction.")
+    apply_rows: Annotated[int, Field(ge=1, le=100_000)] = written(2000, "Rows that are written in one transaction.")
+    transfers: Annotated[int, Field(ge=1, le=10)] = written(4, "Uploads or downloads that run at once, at most.")
     spool: FilePath = written("spool", "Folder of request and result files, relative to the config's folder.")
     spool_reserve: CountOrZero = written(100_000_000, "Bytes that batch files leave free on the spool's disk.")
     keep_files: DurationOrZero = written("7d", "How long the files of a batch are kept after it has ended.")
+    keep_ledger: Duration | None = Field(
+        default=None,
+        description="How long the requests of a batch are kept in the ledger after it has ended, and no less than its "
+        "files; for ever where this is left out.",
+    )
 
 
 Price = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]

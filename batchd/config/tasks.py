@@ -97,6 +97,9 @@ class TaskConfig(Table):
     max_wait: Duration | None = Field(
         default=None, description="Longest time that rows wait for min_batch_size to be reached."
     )
+    weight: Annotated[float, Field(gt=0, le=1000)] = Field(
+        default=1.0, description="The task's share of the vendor's quota, in proportion to that of other tasks."
+    )
     every: Duration = written("10m", "How often the daemon looks for pending rows.")
     cron: Annotated[str, Field(pattern=_CRON)] | None = Field(
         default=None,

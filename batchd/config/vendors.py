@@ -25,6 +25,12 @@ class _Vendor(Table):
         description="A submit that left no trace: hold it for a person, or fence it off and send it again.",
     )
     submit_grace: DurationOrZero = written("15m", "How long an unclear submit may still turn up at the vendor.")
+    enqueued_tokens: dict[str, Count] = Field(
+        default={}, description="Most input tokens that may wait in open batches at once, by model."
+    )
+    max_batches_per_hour: Count | None = Field(
+        default=None, description="Most batches that are created in an hour; without it there is no limit."
+    )
     timeout: Duration = written("600s", "Longest wait for an answer to an upload, a download or a listing.")
     create_timeout: Duration = written("60s", "Longest wait for an answer to the creation of a batch.")
 
@@ -71,9 +77,7 @@ class OpenAIVendorConfig(_Vendor):
     base_url: HttpUrl | None = Field(default=None, description="API root of a compatible server, with its /v1.")
     organization: Name | None = Field(default=None, description="OpenAI organization to bill.")
     project: Name | None = Field(default=None, description="OpenAI project to bill.")
-    enqueued_tokens: dict[str, Count] = Field(
-        default={}, description="Most tokens that may wait in open batches at once, by model. Not used yet."
-    )
+    max_batches_per_hour: Count | None = Field(default=2000, description="Most batches that are created in an hour.")
 
 
 class AzureVendorConfig(_Vendor):
@@ -81,6 +85,7 @@ class AzureVendorConfig(_Vendor):
 
     kind: Literal["azure"] = Field(description="An Azure OpenAI resource.")
     max_requests: Count = Field(default=100_000, description="Most requests of one batch file.")
+    max_batches_per_hour: Count | None = Field(default=2000, description="Most batches that are created in an hour.")
     endpoint: Resource = Field(description='The resource, such as "https://NAME.openai.azure.com".')
     api_version: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$")] | None = Field(
         default=None, description="Dated API to speak, such as 2024-10-21; without it the v1 API."

@@ -51,7 +51,7 @@ class AnswerReader:
 
     def __init__(self, answer: AnswerSpec) -> None:
         self._validator = None if answer.json_schema is None else _validator(answer.name, answer.json_schema)
-        self._columns = [(write, _reader(write.path)) for write in answer.columns]
+        self._columns = [(write, _reader(write.path), _fitter(write)) for write in answer.columns]
 
     def read(self, said: Any) -> dict[str, Any]:
         """Column name → value to write, in the types that the columns take; None is NULL.
@@ -63,7 +63,7 @@ class AnswerReader:
             InvalidAnswerError: the text is not JSON or not the schema's, or a value does not fit its column.
         """
         answer = self._parsed(said) if isinstance(said, str) else said
-        return {write.column: _fitted(_found(read, answer, write), write) for write, read in self._columns}
+        return {write.column: fitted(_found(read, answer, write)) for write, read, fitted in self._columns}
 
     def _parsed(self, text: str) -> Any:
         try:
@@ -117,19 +117,25 @@ def _found(read: _Read, answer: Any, write: WriteBack) -> Any:
         raise InvalidAnswerError("path", sentence) from None
 
 
-def _fitted(value: Any, write: WriteBack) -> Any:
-    if write.store == "vector":
-        return _vector(value, write)
-    if value is None:
-        if not write.nullable:
-            raise InvalidAnswerError("null", f"column {write.column} takes no NULL; the answer gives none")
-        return None
-    if write.kind == "vector":
-        return _vector(value, write)
-    if write.store == "json" or write.kind == "json":
-        return _short_enough(_json_text(value, write), write)
-    fitted = _CONVERSIONS[write.kind](value, write)
-    return _short_enough(fitted, write) if isinstance(fitted, str) else fitted
+def _fitter(write: WriteBack) -> _Read:
+    """What makes the column's value of what the answer gives. How is the same for every row, and decided once."""
+    convert = _conversion(write)
+
+    def fitted(value: Any) -> Any:
+        if value is None and write.store != "vector":
+            if not write.nullable:
+                raise InvalidAnswerError("null", f"column {write.column} takes no NULL; the answer gives none")
+            return None
+        found = convert(value, write)
+        return _short_enough(found, write) if isinstance(found, str) else found
+
+    return fitted
+
+
+def _conversion(write: WriteBack) -> Callable[[Any, WriteBack], Any]:
+    if "vector" in {write.store, write.kind}:
+        return _vector
+    return _json_text if "json" in {write.store, write.kind} else _CONVERSIONS[write.kind]
 
 
 def _short_enough(text: str, write: WriteBack) -> str:
@@ -172,7 +178,7 @@ def _vector(value: Any, write: WriteBack) -> str:
     if given:
         wanted = "a vector" if write.dimensions is None else f"a vector of {write.dimensions} numbers"
         raise InvalidAnswerError("vector", f"column {write.column} takes {wanted}; the answer gives {given}")
-    return _short_enough(_json_text(value, write), write)
+    return _json_text(value, write)
 
 
 def _json_text(value: Any, write: WriteBack) -> str:

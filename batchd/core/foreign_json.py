@@ -29,7 +29,9 @@ def parsed(raw: bytes) -> object:
 
 def mapping(value: object) -> Mapping[str, Any]:
     """An object as it is, or from its JSON text, which some vendors send; anything else is an empty one."""
-    known = parsed(value.encode(errors="replace")) if isinstance(value, str) else value
+    if isinstance(value, dict):
+        return value
+    known = parsed(value.encode(errors="replace")) if isinstance(value, str) else None
     return known if isinstance(known, dict) else {}
 
 

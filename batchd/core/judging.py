@@ -1,8 +1,7 @@
 """A verdict for each request of a batch: from its result lines, or from the vendor's refusal of the whole batch."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from batchd.core.outcomes import RULES, Outcome
 from batchd.core.refusals import Refusal
@@ -14,8 +13,7 @@ from batchd.errors import SpoolError
 LinesAt = Callable[[Sequence[Place]], Mapping[Place, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A request's verdict, with the lines it came from as text, to be kept where they are not applied."""
 
     seq: int
@@ -29,8 +27,8 @@ class Judged:
 
     def poisoned(self, sentence: str) -> "Judged":
         """The same request, once the database has refused its values on their own."""
-        verdict = replace(self.verdict, outcome=Outcome.POISON, values={}, code="poison", sentence=sentence)
-        return replace(self, verdict=verdict)
+        verdict = self.verdict._replace(outcome=Outcome.POISON, values={}, code="poison", sentence=sentence)
+        return self._replace(verdict=verdict)
 
 
 class Answers(Protocol):
@@ -82,16 +80,17 @@ class FileAnswers:
     def _judge(self, seq: int, lines: Sequence[bytes]) -> Judged:
         if not lines:
             return _plain(seq, self._absent)
-        if not self._index.is_as_found(seq, lines[0]):
+        line = read_line(lines[0])
+        if not self._index.is_as_found(seq, lines[0], line):
             # Whoever changed the file, another row's answer could stand here now.
             raise SpoolError(
                 "a result file was altered while it was applied; nothing of it is taken, and it is fetched again",
                 next_command="leave the spool folder to batchd",
             )
-        verdict = self._reader.verdict(read_line(lines[0]) or ResultLine(None))
+        verdict = self._reader.verdict(line or ResultLine(None))
         if len(lines) > 1:
             sentence = RULES[Outcome.CONFLICT].meaning
-            verdict = replace(verdict, outcome=Outcome.CONFLICT, values={}, code="conflict", sentence=sentence)
+            verdict = verdict._replace(outcome=Outcome.CONFLICT, values={}, code="conflict", sentence=sentence)
         return Judged(seq, verdict, tuple(_text(line) for line in lines))
 
 
@@ -126,4 +125,5 @@ def _plain(seq: int, outcome: Outcome) -> Judged:
 
 
 def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace").rstrip("\n")
+    # Not every database keeps a NUL, and a line that is kept must not hold up its batch.
+    return raw.decode("utf-8", "replace").rstrip("\n").replace("\x00", "\ufffd")

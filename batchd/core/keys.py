@@ -9,8 +9,7 @@ import decimal
 import hashlib
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from batchd.core.decimals import decimal_text
 from batchd.core.tasks import KeyColumn, KeyEquality, KeyKind
@@ -18,8 +17,7 @@ from batchd.core.tasks import KeyColumn, KeyEquality, KeyKind
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class RowKey:
+class RowKey(NamedTuple):
     """One row's key.
 
     Attributes:

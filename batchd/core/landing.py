@@ -1,7 +1,7 @@
 """Where an answer lands: on the row it was asked for, or nowhere, because the row moved meanwhile."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -35,28 +35,40 @@ def is_suspect(outcomes: Sequence[Outcome]) -> bool:
     return len(outcomes) >= FEWEST_TO_SUSPECT and odd * 2 > len(outcomes)
 
 
-def values_to_write(definition: TaskDefinition, verdict: Verdict, batch_uid: str) -> dict[str, Any]:
-    """The answer's columns and the constant markers of ``on_success``; times are the database's to write."""
-    origins = {"batch": batch_uid, "model": verdict.model or definition.model}
-    markers = {
-        column: marker.constant if marker.source == "constant" else origins[marker.source]
-        for column, marker in definition.on_success.items()
-        if marker.source != "now"
-    }
-    return {**verdict.values, **markers}
+class ValuesToWrite:
+    """What a batch writes to each of its rows: the answer's columns, and the constant markers of ``on_success``.
+
+    Times are the database's to write.
+    """
+
+    def __init__(self, definition: TaskDefinition, batch_uid: str) -> None:
+        told = {"batch": batch_uid, "model": definition.model}
+        markers = definition.on_success.items()
+        self._markers = {
+            column: marker.constant if marker.source == "constant" else told[marker.source]
+            for column, marker in markers
+            if marker.source != "now"
+        }
+        self._models = [column for column, marker in markers if marker.source == "model"]
+
+    def of(self, verdict: Verdict) -> dict[str, Any]:
+        """By column. The model is the one that answered, where it is told."""
+        values = {**verdict.values, **self._markers}
+        if verdict.model:
+            values.update(dict.fromkeys(self._models, verdict.model))
+        return values
 
 
-def before_image(before: Mapping[str, Any] | None) -> str:
+def before_image(before: dict[str, Any] | None) -> str:
     """The columns batchd is about to write, as they were, in JSON: enough to put them back.
 
     ``null`` says that there was no row: what was added can be taken away.
     """
-    image = None if before is None else dict(before)
     try:
-        return orjson.dumps(image, default=_plain).decode()
+        return orjson.dumps(before, default=_plain).decode()
     except TypeError:
         # Half characters, and numbers beyond 64 bits: escaped, they can still be put back.
-        return json.dumps(image, default=_plain)
+        return json.dumps(before, default=_plain)
 
 
 def _plain(value: object) -> object:

@@ -1,9 +1,12 @@
-"""The things the stages speak of: batches, requests, leases, what the vendor says."""
+"""The things the stages speak of: batches, requests, leases, what the vendor says.
+
+What is made once for every row is a named tuple, which takes half the time of a frozen dataclass.
+"""
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from batchd.core.keys import RowKey
 from batchd.core.outcomes import GateState, Outcome, Tries
@@ -115,8 +118,7 @@ class NewBatch:
     input_sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewRequest:
+class NewRequest(NamedTuple):
     """One row's one try, as it goes into a batch. ``retried`` says that the row has a gate already."""
 
     seq: int
@@ -126,8 +128,7 @@ class NewRequest:
     retried: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRequest:
+class OpenRequest(NamedTuple):
     """A request without an outcome, with its row's tries so far (this one not counted)."""
 
     seq: int
@@ -137,8 +138,7 @@ class OpenRequest:
     tries: Tries
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedRequest:
+class FinishedRequest(NamedTuple):
     """A request's outcome, as the ledger keeps it: no row content. ``cost`` is in billionths of a dollar."""
 
     seq: int
@@ -150,8 +150,7 @@ class FinishedRequest:
     cost: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class SettledGate:
+class SettledGate(NamedTuple):
     """What becomes of the gate of a finished request's row; ``state`` None removes it."""
 
     seq: int
@@ -164,8 +163,7 @@ class SettledGate:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A piece of row content to keep in ``batchd_content``; ``part`` tells several of a kind apart."""
 
     seq: int
@@ -198,8 +196,7 @@ class Amendment:
     version_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRow:
+class SourceRow(NamedTuple):
     """A row as it was read for a prompt."""
 
     key: RowKey
@@ -208,15 +205,14 @@ class SourceRow:
     guard_value: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RowNow:
+class RowNow(NamedTuple):
     """A row as it is under the lock, before batchd writes it; ``before`` is None where it is yet to be added."""
 
     key: RowKey
     pending: bool
     guard: str | None
     guard_value: str | None
-    before: Mapping[str, Any] | None
+    before: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)

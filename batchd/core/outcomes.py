@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -143,8 +144,7 @@ class GateState(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class Tries:
+class Tries(NamedTuple):
     """How often a row was tried: ``paid`` tries, and ``unpaid`` ones that cost nothing."""
 
     paid: int = 0
@@ -169,8 +169,7 @@ FIRST_DELAY = 10.0
 LONGEST_DELAY = 6 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class GateVerdict:
+class GateVerdict(NamedTuple):
     """What becomes of a row's gate: a state with a delay in seconds, or no gate at all (``state`` is None)."""
 
     state: GateState | None

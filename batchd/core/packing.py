@@ -15,12 +15,14 @@ from batchd.core.rendering import UnrenderableError
 class FileLimits:
     """What one file may hold: requests and bytes by the rules, and bytes by the room there is for it now.
 
-    A row that is larger than ``bytes`` never fits; one that is larger than ``room`` may fit another time.
+    A row that is larger than ``bytes`` never fits; one that is larger than ``room`` may fit another time. ``fair`` are
+    the bytes of a file that leaves others their part of the vendor's quota; a single row may be larger.
     """
 
     requests: int
     bytes: int
     room: float = math.inf
+    fair: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,14 @@ class Packing:
         if len(line) > self.limits.bytes:
             sentence = f"the request has {len(line):,} bytes; a file may have {self.limits.bytes:,}"
             return self._set_aside(row, Outcome.TOO_LARGE, "too_large", sentence)
-        if self.is_full or self.size + len(line) > min(self.limits.bytes, self.limits.room):
+        if self.is_full or self._is_too_much(self.size + len(line)):
             return Full.FULL
         self.size += len(line)
         self.requests.append(NewRequest(seq, row.key, row.guard, row.guard_value, retried))
         return line
+
+    def _is_too_much(self, size: int) -> bool:
+        return size > min(self.limits.bytes, self.limits.room) or (bool(self.requests) and size > self.limits.fair)
 
     def _set_aside(self, row: SourceRow, outcome: Outcome, code: str, sentence: str) -> Failure:
         failure = Failure(row.key, outcome, code, sentence)

@@ -7,6 +7,7 @@ from enum import Enum, auto
 import orjson
 
 from batchd.core.model import Kept, VendorFault
+from batchd.core.quota import TOKEN_LIMIT, told_limit
 
 
 class Remedy(Enum):
@@ -61,5 +62,11 @@ def read_faults(kept: Sequence[Kept]) -> list[VendorFault]:
     return [VendorFault(one["code"], one["param"], one["line"]) for one in found]
 
 
+def read_limit(kept: Sequence[Kept]) -> tuple[bool, int | None]:
+    """Whether the last refusal that was kept was for enqueued tokens, and the limit that the vendor named in it."""
+    found = [one for one in (orjson.loads(kept[-1].body) if kept else []) if one["code"] == TOKEN_LIMIT]
+    return bool(found), next((limit for one in found if (limit := told_limit(one["message"]))), None)
+
+
 def _passes(fault: VendorFault) -> bool:
-    return fault.code == "token_limit_exceeded" or (fault.code == "invalid_request" and fault.param == "file_id")
+    return fault.code == TOKEN_LIMIT or (fault.code == "invalid_request" and fault.param == "file_id")

@@ -76,9 +76,12 @@ class PromptRenderer:
 
     def __init__(self, prompt: str, system: str | None, null_input: Literal["empty", "error"] = "empty") -> None:
         self._user = PromptTemplate(prompt, "prompt")
-        self._system = PromptTemplate(system, "system") if system else None
+        template = PromptTemplate(system, "system") if system else None
         self._null_input = null_input
-        self.columns = _merged(self._user, self._system)
+        self.columns = _merged(self._user, template)
+        # Mostly it is the same for every row.
+        self._same = _without_row(template)
+        self._system = None if self._same is not None else template
 
     def render(self, row: Mapping[str, Any]) -> RenderedPrompt:
         """The prompt for ``row``, a mapping of column name to value that holds at least :attr:`columns`.
@@ -90,7 +93,7 @@ class PromptRenderer:
             UnrenderableError: a NULL that is not wanted, binary data, a template that fails on these values.
         """
         values = {column: self._shown(column, row[column]) for column in self.columns}
-        system = self._system.render(values) if self._system else None
+        system = self._system.render(values) if self._system else self._same
         return RenderedPrompt(system, self._user.render(values))
 
     def _shown(self, column: str, value: object) -> object:
@@ -99,6 +102,16 @@ class PromptRenderer:
         if isinstance(value, bytes | bytearray | memoryview):
             raise UnrenderableError("binary_input", f"column {column} holds binary data, which is no text")
         return "" if value is None else value
+
+
+def _without_row(template: PromptTemplate | None) -> str | None:
+    """The text of a template that reads nothing of a row; None of one that does, or that fails on every row."""
+    if template is None or template.columns:
+        return None
+    try:
+        return template.render({})
+    except UnrenderableError:
+        return None
 
 
 def template_columns(prompt: str, system: str | None) -> tuple[str, ...]:

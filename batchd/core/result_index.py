@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import orjson
 
@@ -14,8 +14,7 @@ from batchd.core.result_lines import ResultLine, read_line
 ResultKind = Literal["output", "error"]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a line is: which file, and the offset of its first byte."""
 
     kind: ResultKind
@@ -43,9 +42,8 @@ class ResultIndex:
     broken_end: bool = False
     _digests: dict[int, bytes] = field(default_factory=dict)
 
-    def is_as_found(self, seq: int, raw: bytes) -> bool:
+    def is_as_found(self, seq: int, raw: bytes, line: ResultLine | None) -> bool:
         """True where a line that is read again is still the answer that was found for this request."""
-        line = read_line(raw)
         named = parse_custom_id(line.custom_id or "") if line is not None else None
         return line is not None and named == (self.uid, seq) and _digest(raw, line) == self._digests[seq]
 

@@ -5,8 +5,8 @@ comes, a line is read and judged, never a reason to stop.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from batchd.core.answers import AnswerReader, InvalidAnswerError
 from batchd.core.endings import (
@@ -32,8 +32,7 @@ _ENDS: dict[Endpoint, Callable[[Mapping[str, Any]], tuple[str, Ending | Any]]] =
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ResultLine:
+class ResultLine(NamedTuple):
     """One line of a result file, made uniform.
 
     Attributes:
@@ -45,7 +44,7 @@ class ResultLine:
 
     custom_id: str | None
     status: int | None = None
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = MappingProxyType({})
     error: Mapping[str, Any] | None = None
 
 

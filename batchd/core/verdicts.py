@@ -1,13 +1,13 @@
 """What a vendor's line says about its request, before the row is looked at."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from batchd.core.outcomes import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens the vendor counted for one line. ``cached`` is a part of ``input``, ``reasoning`` of ``output``."""
 
     input: int = 0
@@ -16,8 +16,7 @@ class Usage:
     reasoning: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """One line, classified.
 
     Attributes:
@@ -31,7 +30,7 @@ class Verdict:
     """
 
     outcome: Outcome
-    values: dict[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = MappingProxyType({})
     usage: Usage = Usage()
     finish_reason: str = ""
     code: str = ""

@@ -62,7 +62,7 @@ class _Look:
         told = " and ".join(f"the {kind} file {what}" for kind, what in trouble.items() if what)
         if not told:
             self._record.saw("result_files", len(recorded))
-            if batch.state is BatchState.CLOSED:
+            if batch.state is BatchState.CLOSED and not self._is_trimmed(batch):
                 self._at_lines(batch, recorded)
         elif _ALTERED not in trouble.values() and self._may_lack_files(batch):
             self.removed += 1
@@ -72,6 +72,10 @@ class _Look:
             self._record.note(f"batch {batch.id}", f"{told}; it is fetched again before anything is written")
         else:
             self._record.broken(checks.RESULT_FILE, batch, told)
+
+    def _is_trimmed(self, batch: Batch) -> bool:
+        """Its requests are gone, and somebody has put its files back: there is nothing to hold them against."""
+        return self._place.store.read(lambda ledger: ledger.retention.trimmed_at(batch.id)) is not None
 
     def _may_lack_files(self, batch: Batch) -> bool:
         keep = self._place.keep_files

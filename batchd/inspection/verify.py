@@ -28,16 +28,18 @@ def verify(place: Workplace, task: str | None = None, *, most: int = 20) -> Verd
 
 
 def _look_at_ledger(place: Workplace, task: str | None, record: Record) -> None:
-    def asked(ledger: Ledger) -> tuple[dict[str, int], list[tuple[Rule, Breaches]]]:
+    def asked(ledger: Ledger) -> tuple[dict[str, int], int, list[tuple[Rule, Breaches]]]:
         audit, found = ledger.audit(task), []
         for done, rule in enumerate(Rule):
             place.progress.step("checking the ledger", done, len(Rule))
             found.append((rule, audit.breaches(rule, record.most)))
-        return dict(audit.counts()), found
+        return dict(audit.counts()), audit.trimmed(), found
 
-    counts, found = place.store.read(asked)
+    counts, trimmed, found = place.store.read(asked)
     for what, number in counts.items():
         record.saw(what, number)
+    if trimmed:
+        record.note("ledger", f"not looked at: requests that were removed as configured (batches: {trimmed:,})")
     for rule, breaches in found:
         for breach in breaches.first:
             record.breach(rule, breach)

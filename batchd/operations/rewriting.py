@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from batchd.core.judging import Judged
 from batchd.core.model import Amendment, Batch, KeptResult, Lease, OpenRequest, RowNow, SettledGate
@@ -152,8 +152,7 @@ class Rewriting:
         current = ledger.rows(self._batch.task_id, self._write_back.merged).lock(requests)
         unseen = self._write_back.unseen
         return {
-            identity: replace(
-                seen[identity],
+            identity: seen[identity]._replace(
                 # What fills a column that was not looked at then may be a person's.
                 pending=seen[identity].pending
                 and row.pending
@@ -171,8 +170,10 @@ class Rewriting:
         for was, number in counts.items():
             reason = f"{number} kept answers, {versions}: {self._reason}"
             ledger.batches.record(self._batch, "reapplied", reason, (was.value, Outcome.APPLIED.value))
-        ledger.batches.tally(self._batch)
+            ledger.batches.count_reapplied(self._batch, was, number)
         ledger.batches.note_applied(self._batch)
+        # Their before-images are as young as those of any batch.
+        ledger.retention.put_off(self._batch)
 
 
 def _amendment(kept: KeptResult, here: Landed, version_id: int) -> Amendment:

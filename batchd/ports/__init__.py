@@ -3,6 +3,8 @@
 from batchd.ports.audit import Audit, Breach, Breaches, Rule
 from batchd.ports.batches import Batches, Tasks
 from batchd.ports.kept import KeptResults
+from batchd.ports.quotas import Quotas
+from batchd.ports.retention import Retention
 from batchd.ports.rows import Contents, Findings, Gates, Requests, Rows
 from batchd.ports.scope import EVERYTHING, Counts, Orders, Scope, Stage
 from batchd.ports.spool import InputWriter, Spool
@@ -28,7 +30,9 @@ __all__ = [
     "Orders",
     "Prices",
     "Progress",
+    "Quotas",
     "Requests",
+    "Retention",
     "Rows",
     "Rule",
     "Scope",

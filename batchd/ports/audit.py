@@ -72,6 +72,9 @@ class Audit(Protocol):
     def may_lack_files(self, batch_id: int, keep: float) -> bool:
         """True where a batch's spool files were removed, or are to be: it ended ``keep`` seconds ago."""
 
+    def trimmed(self) -> int:
+        """How many batches have lost requests to retention, as configured."""
+
     def was_fetched_again(self, batch_id: int) -> bool:
         """True where result files were lost or altered once while a batch was applied."""
 

@@ -163,6 +163,9 @@ class Batches(Protocol):
     def tally(self, batch: Batch) -> dict[Outcome, int]:
         """Counts the requests per outcome and writes counts, tokens and cost to the batch."""
 
+    def count_reapplied(self, batch: Batch, was: Outcome, number: int) -> None:
+        """Moves so many of a closed batch's requests from the count of one outcome to that of ``applied``."""
+
     def has_open_requests(self, batch: Batch) -> bool:
         """True while a request or a gate of the batch is open."""
 

@@ -40,7 +40,7 @@ class Gates(Protocol):
     """``batchd_gate``: batchd's memory of rows it must not claim now."""
 
     def due_retries(self, task_id: int, limit: int) -> list[RowKey]:
-        """Rows whose wait is over, in key order."""
+        """Rows whose wait is over, longest over first."""
 
     def next_retry(self, task_id: int) -> float | None:
         """Seconds until the next retry is due; None where none waits."""
@@ -66,6 +66,9 @@ class Rows(Protocol):
 
     def claimable(self, after: tuple[Any, ...] | None, limit: int) -> KeyPage:
         """Pending rows without a gate, in key order."""
+
+    def claimable_rows(self, after: tuple[Any, ...] | None, limit: int) -> tuple[KeyPage, list[SourceRow]]:
+        """The same with the rows themselves, as :meth:`read` gives them."""
 
     def count_claimable(self) -> int:
         """How many pending rows have no gate, or one that is waiting for a retry."""
@@ -116,6 +119,9 @@ class Findings(Protocol):
 
     def subjects(self, kind: str) -> list[str]:
         """What open findings of this kind are about."""
+
+    def is_any_open(self, subject: str) -> bool:
+        """True while a finding of any kind is open about this subject."""
 
     def is_open(self, kind: str, subject: str) -> bool:
         """True while one of this kind is open about ``subject``, or about a thing of it (``vendor x batch y``)."""

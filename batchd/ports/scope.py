@@ -1,5 +1,6 @@
 """How much a pass is to do, how eagerly, and what it did."""
 
+import threading
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,26 +35,30 @@ class Orders:
 class Counts:
     """What one pass of a stage did: names to numbers, empty where nothing happened.
 
-    ``causes`` are exit codes of what went wrong without stopping the pass.
+    ``causes`` are exit codes of what went wrong without stopping the pass. Several threads may count at once.
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
     causes: set[int] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
     def add(self, name: str, number: int = 1) -> None:
         """Counts ``number`` more of ``name``."""
         if number:
-            self.numbers[name] = self.numbers.get(name, 0) + number
+            with self._lock:
+                self.numbers[name] = self.numbers.get(name, 0) + number
 
     def cause(self, exit_code: int) -> None:
         """Remembers something that went wrong."""
-        self.causes.add(exit_code)
+        with self._lock:
+            self.causes.add(exit_code)
 
     def merge(self, other: "Counts") -> "Counts":
         """Adds what another pass did."""
         for name, number in other.numbers.items():
             self.add(name, number)
-        self.causes |= other.causes
+        with self._lock:
+            self.causes |= other.causes
         return self
 
     def __getitem__(self, name: str) -> int:

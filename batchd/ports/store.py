@@ -8,6 +8,8 @@ from batchd.core.tasks import TaskDefinition
 from batchd.ports.audit import Audit
 from batchd.ports.batches import Batches, Tasks
 from batchd.ports.kept import KeptResults
+from batchd.ports.quotas import Quotas
+from batchd.ports.retention import Retention
 from batchd.ports.rows import Contents, Findings, Gates, Requests, Rows
 
 T = TypeVar("T")
@@ -41,8 +43,16 @@ class Ledger(Protocol):
         """Paid answers that were kept and not written."""
 
     @property
+    def quotas(self) -> Quotas:
+        """Tokens at the vendor."""
+
+    @property
     def findings(self) -> Findings:
         """What needs a person."""
+
+    @property
+    def retention(self) -> Retention:
+        """Requests that are old enough to go."""
 
     def rows(self, task_id: int, definition: TaskDefinition) -> Rows:
         """The task's table."""

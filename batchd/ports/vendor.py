@@ -1,7 +1,7 @@
 """A server that speaks the Batch API, and the account batchd has there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
@@ -51,6 +51,8 @@ class Account:
         create_seconds: longest a create may take.
         resubmit: what to do when an unknown create cannot be found: wait for a person, or fence it off.
         lists: the vendor can list its batches.
+        enqueued_tokens: by model, how many tokens the vendor lets wait in its open batches.
+        max_batches_per_hour: how many batches it lets be created in an hour.
     """
 
     name: str
@@ -63,6 +65,8 @@ class Account:
     resubmit: Literal["hold", "fence"] = "hold"
     submit_grace: float = 900.0
     lists: bool = True
+    enqueued_tokens: Mapping[str, int] = field(default_factory=dict)
+    max_batches_per_hour: int | None = None
 
     @property
     def patience(self) -> float:

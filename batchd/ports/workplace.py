@@ -36,6 +36,7 @@ class ConfiguredTask:
     max_open_batches: int = 10
     min_batch_size: int = 1
     max_wait: float | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,14 @@ class Workplace:
         check_interval: shortest pause between two looks at the vendor, in seconds.
         sweep_interval: longest time between two full reads of a table, in seconds.
         chunk: requests applied in one transaction.
+        transfers: how many uploads or downloads run at once at most; with 1 nothing runs side by side.
         spool_reserve: bytes that batch files leave free on the spool's disk.
         keep_files: how long the files of a batch are kept after it has ended, in seconds.
+        keep_ledger: how long the requests of a batch are kept after it has ended, in seconds; None: for ever.
         configured: names of all tasks in the config, also of those this command leaves alone.
         vendors: name and fingerprint of all vendor accounts in the config, also of those that it does not need.
-        stopping: True once this process should end after the unit of work in hand.
+        stopping: True once this process should end after the units of work in hand.
+        passed_on: called where a unit was left in the ledger that the next stage may take on.
     """
 
     store: Store
@@ -67,12 +71,15 @@ class Workplace:
     lease_seconds: float = 300.0
     check_interval: float = 60.0
     sweep_interval: float = 600.0
-    chunk: int = 1000
+    chunk: int = 2000
+    transfers: int = 1
     spool_reserve: int = 0
     keep_files: float = 604_800.0
+    keep_ledger: float | None = None
     configured: frozenset[str] = frozenset()
     vendors: Mapping[str, str] = field(default_factory=dict)
     stopping: Callable[[], bool] = bool
+    passed_on: Callable[[], object] = bool
 
     def is_paused(self, batch: Batch) -> bool:
         """True while a person, or a billing stop, holds the batch's task."""

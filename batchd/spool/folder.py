@@ -150,16 +150,26 @@ class FolderSpool:
 
 
 class _LineWriter:
-    """An input file as the claim sees it: lines and an end."""
+    """An input file as the claim sees it: lines and an end. They are handed on in blocks, which costs less."""
 
     def __init__(self, file: DurableFile) -> None:
         self._file = file
+        self._lines: list[bytes] = []
+        self._bytes = 0
 
     def write(self, line: bytes) -> None:
-        self._file.write(line)
+        self._lines.append(line)
+        self._bytes += len(line)
+        if self._bytes >= BLOCK:
+            self._hand_on()
 
     def finish(self) -> SpooledFile:
+        self._hand_on()
         return self._file.finish()
+
+    def _hand_on(self) -> None:
+        self._file.write(b"".join(self._lines))
+        self._lines, self._bytes = [], 0
 
 
 def _make_private(folder: Path) -> None:

@@ -22,8 +22,9 @@ class Measure:
         self._hash.update(block)
         self._bytes += len(block)
         *ended, rest = block.split(b"\n")
-        for piece in ended:
-            self._lines += self._line_begun or not is_blank(piece)
+        if ended:
+            self._lines += self._line_begun or not is_blank(ended[0])
+            self._lines += sum(not is_blank(line) for line in ended[1:])
             self._line_begun = False
         self._line_begun = self._line_begun or not is_blank(rest)
 

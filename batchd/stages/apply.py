@@ -4,6 +4,7 @@ The row's update, its request's outcome, its gate and its before-image commit to
 and only where the row still is what it was when its prompt was made.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -13,7 +14,7 @@ from batchd import events
 from batchd.core.judging import Answers, FileAnswers, Judged, RefusedAnswers
 from batchd.core.landing import is_suspect
 from batchd.core.model import Batch, FinishedRequest, Kept, Lease, SettledGate
-from batchd.core.outcomes import RULES, Outcome, settle_gate
+from batchd.core.outcomes import RULES, Limits, Outcome, settle_gate
 from batchd.core.refusals import judge, read_faults
 from batchd.core.result_index import ResultKind, index_results
 from batchd.core.result_lines import LineReader
@@ -26,6 +27,8 @@ from batchd.ports import Counts, Ledger, Scope, Workplace
 from batchd.writing_back import Landed, by_halves, land, write_rows
 
 log = structlog.get_logger("batchd")
+
+_CHUNK_BYTES = 8_000_000
 
 
 class _AlteredResultsError(Exception):
@@ -67,14 +70,20 @@ class Apply:
     def _apply(self, batch: Batch, lease: Lease) -> None:
         task = self._place.store.read(lambda ledger: ledger.tasks.definition(batch.version_id))
         answers = self._answers(batch, task)
-        done, last = 0, 0
-        while seqs := self._next_chunk(batch, last):
-            self._apply_chunk(batch, lease, task, answers.judge(seqs), first=last == 0)
-            done, last = done + len(seqs), seqs[-1]
-            self._place.progress.step("applying results", done, batch.requests)
-            if self._place.stopping() or self._place.is_paused(batch):
+        open_seqs = self._place.store.read(lambda ledger: ledger.requests.open_after(batch.id, 0, batch.requests))
+        size = self._chunk_size(batch)
+        for at in range(0, len(open_seqs), size):
+            chunk = answers.judge(open_seqs[at : at + size])
+            if not self._apply_chunk(batch, lease, task, chunk, first=at == 0):
+                return
+            self._place.progress.step("applying results", at + len(chunk), len(open_seqs))
+            if self._place.stopping():
                 return
         self._close(batch, lease, answers)
+
+    def _chunk_size(self, batch: Batch) -> int:
+        """Fewer where the rows are long: a chunk's are in memory together."""
+        return max(1, min(self._place.chunk, _CHUNK_BYTES * batch.requests // max(batch.input_bytes, 1)))
 
     def _answers(self, batch: Batch, task: TaskDefinition) -> Answers:
         seqs = self._place.store.read(lambda ledger: ledger.requests.seqs(batch.id))
@@ -102,25 +111,38 @@ class Apply:
                     raise _AlteredResultsError
         return [kind for kind, sha256 in recorded.items() if sha256 is not None]
 
-    def _next_chunk(self, batch: Batch, last: int) -> list[int]:
-        return self._place.store.read(lambda ledger: ledger.requests.open_after(batch.id, last, self._place.chunk))
-
     def _apply_chunk(
         self, batch: Batch, lease: Lease, task: TaskDefinition, chunk: Sequence[Judged], *, first: bool
-    ) -> None:
+    ) -> bool:
+        """Writes a chunk; False where the task was paused meanwhile, and the rest of the chunk is left."""
+        is_paused = False
+
         def write(some: Sequence[Judged]) -> None:
+            nonlocal is_paused
             # A chunk that comes to be halved was not suspect; that a half of it would be says nothing.
             suspected = first and len(some) == len(chunk)
             landed = self._place.store.transact(
-                lambda ledger: self._write(ledger, batch, task, some, suspected=suspected),
+                lambda ledger: self._write_unless_paused(ledger, batch, task, some, suspected=suspected),
                 lease=lease,
                 step="apply.chunk",
             )
-            for one in landed:
-                self._counts.add(one.outcome.value)
+            if landed is None:
+                is_paused = True
+                return
+            for outcome, number in Counter(one.outcome for one in landed).items():
+                self._counts.add(outcome.value, number)
             log.info(events.APPLY_CHUNK_WRITTEN, task=batch.task, batch=batch.id, requests=len(landed))
 
         by_halves(chunk, write)
+        return not is_paused
+
+    def _write_unless_paused(
+        self, ledger: Ledger, batch: Batch, task: TaskDefinition, judged: Sequence[Judged], *, suspected: bool
+    ) -> list[Landed] | None:
+        # Asked in the transaction that writes, where it costs one statement and no transaction of its own.
+        if ledger.tasks.is_paused(batch.task_id):
+            return None
+        return self._write(ledger, batch, task, judged, suspected=suspected)
 
     def _write(
         self, ledger: Ledger, batch: Batch, task: TaskDefinition, judged: Sequence[Judged], *, suspected: bool
@@ -139,7 +161,8 @@ class Apply:
         pending = write_rows(ledger, rows, task, batch, landed)
         ledger.contents.keep(batch.id, [piece for one in landed for piece in _kept(one)])
         ledger.requests.finish(batch.id, [self._finished(task, one) for one in landed])
-        ledger.gates.settle(batch.task_id, batch.id, [_settled(task, one, pending) for one in landed])
+        settled = partial(_settled, task.limits, task.retry_delay, pending)
+        ledger.gates.settle(batch.task_id, batch.id, [settled(one) for one in landed])
         ledger.batches.note_applied(batch)
         return landed
 
@@ -147,15 +170,8 @@ class Apply:
         verdict = one.verdict
         paid = RULES[one.outcome].paid and one.outcome is not Outcome.MISSING
         cost = self._cost(task, verdict) if paid else None
-        return FinishedRequest(
-            one.request.seq,
-            one.outcome,
-            verdict.usage,
-            verdict.finish_reason,
-            one.reason[0],
-            one.reason[1],
-            cost,
-        )
+        usage, finish = verdict.usage, verdict.finish_reason
+        return FinishedRequest(one.request.seq, one.outcome, usage, finish, *one.reason, cost)
 
     def _cost(self, task: TaskDefinition, verdict: Verdict) -> int | None:
         return 0 if task.is_free else self._place.prices.cost(verdict.model or task.model, verdict.usage)
@@ -211,12 +227,12 @@ def _kept(one: Landed) -> list[Kept]:
     return [Kept(one.request.seq, "line", body, part) for part, body in enumerate(one.judged.lines)]
 
 
-def _settled(task: TaskDefinition, one: Landed, pending: frozenset[tuple[int, str]]) -> SettledGate:
+def _settled(limits: Limits, first_delay: float, pending: frozenset[tuple[int, str]], one: Landed) -> SettledGate:
     tries = one.request.tries.after(one.outcome)
     still_pending = one.request.key.identity in pending or (
         one.row is not None and one.row.pending and one.outcome is Outcome.STALE
     )
-    verdict = settle_gate(one.outcome, tries, task.limits, still_pending=still_pending, first_delay=task.retry_delay)
+    verdict = settle_gate(one.outcome, tries, limits, still_pending=still_pending, first_delay=first_delay)
     code, sentence = one.reason
     return SettledGate(
         one.request.seq, one.request.key, verdict.state, verdict.delay, tries, one.outcome, code, sentence

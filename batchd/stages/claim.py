@@ -10,6 +10,7 @@ from batchd.core.bodies import RequestBuilder
 from batchd.core.model import Lease, NewBatch, NewRequest, SpooledFile, TaskRecord
 from batchd.core.packing import FileLimits, Full, Packing
 from batchd.due_rows import Due, DueRows
+from batchd.enqueueing import count_tokens, fair_bytes
 from batchd.errors import DatabaseBusyError, LeaseLostError, SpoolError
 from batchd.failpoints import step
 from batchd.moved_tasks import moved_from
@@ -17,6 +18,10 @@ from batchd.ports import Account, ConfiguredTask, Counts, InputWriter, Ledger, O
 from batchd.room import report_trouble, room_for_input
 
 log = structlog.get_logger("batchd")
+
+# So many rows go by between two looks at the progress.
+_SHOWN = 100
+_GATED_AT_ONCE = 5000
 
 
 @dataclass(slots=True)
@@ -162,7 +167,8 @@ class _TaskClaim:
         if not room:
             self._without_room(record, "the spool has no room for more; see: batchd status")
             return False
-        limits = FileLimits(size, self._account.max_bytes, room)
+        fair = fair_bytes(self._place, self._account, record, self._task)
+        limits = FileLimits(size, self._account.max_bytes, room, fair)
         filling = _Filling(Packing(self._place.new_uid(), self._builder, limits))
         packing = filling.packing
         with self._place.spool.write_input(packing.uid) as writer:
@@ -187,6 +193,7 @@ class _TaskClaim:
             self._place.spool.remove_input(packing.uid)
             raise
         self._report(record, packing, kept)
+        self._place.passed_on()
         return True
 
     def _without_room(self, record: TaskRecord, reason: str) -> None:
@@ -224,10 +231,14 @@ class _TaskClaim:
                 writer.write(packed)
             if one.moves_resume:
                 filling.resume_key = one.row.key.integer
-            self._place.progress.step("claiming rows", self._counts["rows_claimed"] + len(packing.requests), None)
+            if len(packing.requests) % _SHOWN == 0:
+                self._place.progress.step("claiming rows", self._counts["rows_claimed"] + len(packing.requests), None)
 
     def _waits_for_more(self, record: TaskRecord, packing: Packing) -> bool:
         if self._orders.eager or len(packing.requests) >= self._task.min_batch_size or self._task.max_wait is None:
+            return False
+        if self._rest is not None:
+            # It is full by its bytes: no row more would fit.
             return False
         since = self._place.store.read(lambda ledger: ledger.tasks.seconds_since_batch(record.id))
         return since is not None and since < self._task.max_wait
@@ -260,6 +271,7 @@ class _TaskClaim:
         ledger.gates.fail(record.id, packing.failures)
         batch = ledger.batches.get(batch_id)
         ledger.batches.note(batch, requests=len(kept), input_bytes=file.spooled.bytes, input_sha256=file.spooled.sha256)
+        count_tokens(ledger, replace(batch, input_bytes=file.spooled.bytes), self._definition)
         if not kept:
             ledger.batches.abandon(batch, "no row of it is pending any more")
         if filling.resume_key is not None:
@@ -268,19 +280,24 @@ class _TaskClaim:
 
     def _leave_only(self, kept: list[NewRequest], uid: str, file: _InputFile) -> None:
         """What was dropped from the file once stays dropped: a transaction that is repeated brings no line back."""
-        dropped = {one.seq for one in file.requests} - {one.seq for one in kept}
-        if dropped:
+        if len(kept) < len(file.requests):
+            dropped = {one.seq for one in file.requests} - {one.seq for one in kept}
             with step("claim.drop_lines"):
                 file.spooled = self._place.spool.drop_lines(uid, frozenset(dropped))
             file.requests = kept
 
     def _gated(self, ledger: Ledger, record: TaskRecord, batch_id: int, requests: list[NewRequest]) -> list[NewRequest]:
-        """Those requests whose row could be gated and is still pending."""
-        opened = ledger.gates.open(record.id, batch_id, requests)
-        ours = [one for one in requests if one.seq in opened]
-        pending = ledger.rows(record.id, self._definition).pending_among([one.key for one in ours])
-        ledger.gates.drop(record.id, [one.key for one in ours if one.key.identity not in pending])
-        return [one for one in ours if one.key.identity in pending]
+        """Those requests whose row could be gated and is still pending. A run at a time, which bounds the memory."""
+        rows = ledger.rows(record.id, self._definition)
+        kept: list[NewRequest] = []
+        for at in range(0, len(requests), _GATED_AT_ONCE):
+            some = requests[at : at + _GATED_AT_ONCE]
+            opened = ledger.gates.open(record.id, batch_id, some)
+            ours = [one for one in some if one.seq in opened]
+            pending = rows.pending_among([one.key for one in ours])
+            ledger.gates.drop(record.id, [one.key for one in ours if one.key.identity not in pending])
+            kept += [one for one in ours if one.key.identity in pending]
+        return kept
 
     def _record_failures(self, record: TaskRecord, lease: Lease, packing: Packing) -> None:
         if packing.failures:

@@ -69,3 +69,5 @@ class Cleanup:
 
 def _mark(batch: Batch, ledger: Ledger) -> None:
     ledger.batches.note_files_removed(batch)
+    # What the ledger keeps of its rows comes next, where that is wanted.
+    ledger.retention.enlist(batch)

@@ -1,5 +1,6 @@
 """collect: the result files of an ended batch come to disk, complete and durable, before any row is touched."""
 
+import threading
 from collections.abc import Sequence
 from functools import partial
 from typing import BinaryIO
@@ -9,14 +10,14 @@ import structlog
 from batchd import events
 from batchd.core.completeness import Look, Step
 from batchd.core.findings import SPOOL_STOPS
-from batchd.core.model import Batch, Lease, SpooledFile, VendorFault
+from batchd.core.model import Batch, Lease, SpooledFile
 from batchd.core.pacing import SUBMIT_TRIES, submit_delay
-from batchd.core.refusals import Refusal, Remedy, judge, read_faults
+from batchd.core.refusals import Refusal, Remedy, judge, read_faults, read_limit
 from batchd.core.result_index import ResultIndex, ResultKind, index_results
 from batchd.core.states import BatchState
+from batchd.enqueueing import TOO_LARGE, learn
 from batchd.errors import (
     SpoolError,
-    SpoolFullError,
     VendorAuthError,
     VendorError,
     VendorNotFoundError,
@@ -25,11 +26,18 @@ from batchd.errors import (
 from batchd.failpoints import step
 from batchd.leasing import Leasing
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
-from batchd.room import finding_of
+from batchd.room import RoomForResults, finding_of
+from batchd.side_by_side import each
 
 log = structlog.get_logger("batchd")
 
 _KINDS: tuple[ResultKind, ...] = ("output", "error")
+# What is counted, and logged, of a batch that was refused whole.
+_SETTLED = {
+    Remedy.AGAIN: ("batches_sent_back", events.BATCH_SENT_BACK),
+    Remedy.ROWS: ("batches_collected", events.COLLECT_FINISHED),
+    Remedy.PERSON: ("batches_held", events.BATCH_HELD),
+}
 _LOOKS = 2
 # The vendor keeps results for weeks; a person should hear of it long before they expire.
 _PATIENCE = 3600.0
@@ -43,24 +51,28 @@ class Collect:
         self._scope = scope
         self._counts = Counts()
         self._leasing = Leasing(place, self._counts)
+        self._room = RoomForResults(place.spool)
+        # An index is work for the processor and room in memory: one at a time is as fast as several.
+        self._indexing = threading.Lock()
 
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_collected``, ``batches_sent_back``, ``batches_held``."""
         due = self._scope.batch_id is None
-        for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.ENDED, self._scope, due=due)):
-            if self._place.stopping():
-                break
-            account = self._place.account_of(batch)
-            if account is not None:
-                seconds = 2 * account.upload_seconds + self._place.lease_seconds
-                work = partial(self._collect, account)
-                self._leasing.do(batch, _is_ended, work, seconds=seconds)
+        batches = self._place.store.read(lambda ledger: ledger.batches.at(BatchState.ENDED, self._scope, due=due))
+        each(batches, self._take, self._place.transfers, stopping=self._place.stopping)
         return self._counts
+
+    def _take(self, batch: Batch) -> None:
+        account = self._place.account_of(batch)
+        if account is not None:
+            seconds = 2 * account.upload_seconds + self._place.lease_seconds
+            self._leasing.do(batch, _is_ended, partial(self._collect, account), seconds=seconds)
+            self._place.passed_on()
 
     def _collect(self, account: Account, batch: Batch, lease: Lease) -> None:
         try:
             if batch.was_refused:
-                self._settle_refused(batch, lease)
+                self._settle_refused(batch, account, lease)
             else:
                 self._fetch(batch, account, lease)
         except VendorError as error:
@@ -133,8 +145,7 @@ class Collect:
         fill = partial(_download, account, file_id)
         try:
             told = account.vendor.file_bytes(file_id)
-            self._check_room(told)
-            with step("collect.download"):
+            with self._room.kept_for(told), step("collect.download"):
                 stored = self._place.spool.store_result(batch.uid, kind, lease.epoch, fill)
         except VendorNotFoundError:
             if batch.checks_waived:
@@ -147,20 +158,12 @@ class Collect:
             )
         return stored, told is not None
 
-    def _check_room(self, told: int | None) -> None:
-        """A download that can't end well would fill the disk for everybody else on it too."""
-        free = self._place.spool.free_bytes()
-        if told is not None and told > free:
-            raise SpoolFullError(
-                f"the spool has {free:,} bytes free, and a result file has {told:,}",
-                next_command="free some space on the disk of [daemon] spool; it is fetched again by itself",
-            )
-
     def _index(self, batch: Batch, kinds: list[ResultKind]) -> ResultIndex:
-        seqs = self._place.store.read(lambda ledger: ledger.requests.seqs(batch.id))
-        return index_results(
-            batch.uid, seqs, [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in kinds]
-        )
+        with self._indexing:
+            seqs = self._place.store.read(lambda ledger: ledger.requests.seqs(batch.id))
+            return index_results(
+                batch.uid, seqs, [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in kinds]
+            )
 
     def _write_down(self, ledger: Ledger, batch: Batch, files: dict[ResultKind, SpooledFile], look: Look) -> None:
         output, error = files.get("output"), files.get("error")
@@ -197,37 +200,39 @@ class Collect:
         self._counts.add("batches_held" if looks >= _LOOKS else "batches_looked_at_again")
         log.warning(events.COLLECT_FELL_SHORT, task=batch.task, batch=batch.id, look=looks, reason=reason)
 
-    def _settle_refused(self, batch: Batch, lease: Lease) -> None:
+    def _settle_refused(self, batch: Batch, account: Account, lease: Lease) -> None:
         """The vendor refused the whole batch in its validation: no line ran, nothing was paid."""
         if batch.state is BatchState.HELD and not batch.checks_waived:
             return
-        refusal = judge(self._faults(batch), batch.requests)
-        again = refusal.remedy is Remedy.AGAIN and batch.attempt < SUBMIT_TRIES
-        rows = refusal.remedy is Remedy.ROWS or batch.checks_waived
+        kept = self._place.store.read(lambda ledger: ledger.contents.read(batch.id, "vendor_errors"))
+        refusal = judge(read_faults(kept), batch.requests)
+        over_limit, told = read_limit(kept)
 
-        def written(ledger: Ledger) -> None:
-            if again:
+        def written(ledger: Ledger) -> Remedy:
+            never_fits = over_limit and learn(ledger, account, batch, told)
+            remedy = self._remedy(batch, refusal, never_fits=never_fits)
+            if remedy is Remedy.AGAIN:
                 self._send_back(ledger, batch, refusal)
-            elif rows:
-                ledger.batches.move(
-                    batch,
-                    BatchState.COLLECTED,
-                    "refused for some lines; the others go again",
-                    error_code=refusal.code,
-                )
+            elif remedy is Remedy.ROWS:
+                why = TOO_LARGE if never_fits else "refused for some lines; the others go again"
+                ledger.batches.move(batch, BatchState.COLLECTED, why, error_code=refusal.code)
             else:
                 held = ledger.batches.hold(batch, "the vendor refused the whole batch", refusal.code)
                 ledger.findings.open("batch-refused", f"batch {batch.id}", refusal.code)
                 ledger.batches.wait(held, self._place.check_interval)
+            return remedy
 
-        self._place.store.transact(written, lease=lease, step="collect.refused")
-        name = "batches_sent_back" if again else "batches_collected" if rows else "batches_held"
+        remedy = self._place.store.transact(written, lease=lease, step="collect.refused")
+        name, event = _SETTLED[remedy]
         self._counts.add(name)
-        event = events.BATCH_SENT_BACK if again else events.COLLECT_FINISHED if rows else events.BATCH_HELD
         log.warning(event, task=batch.task, batch=batch.id, code=refusal.code)
 
-    def _faults(self, batch: Batch) -> list[VendorFault]:
-        return read_faults(self._place.store.read(lambda ledger: ledger.contents.read(batch.id, "vendor_errors")))
+    def _remedy(self, batch: Batch, refusal: Refusal, *, never_fits: bool) -> Remedy:
+        passes = refusal.remedy is Remedy.AGAIN
+        if passes and not never_fits and batch.attempt < SUBMIT_TRIES:
+            return Remedy.AGAIN
+        goes_by_rows = refusal.remedy is Remedy.ROWS or batch.checks_waived or (passes and never_fits)
+        return Remedy.ROWS if goes_by_rows else Remedy.PERSON
 
     def _send_back(self, ledger: Ledger, batch: Batch, refusal: Refusal) -> None:
         back = ledger.batches.move(

@@ -1,7 +1,7 @@
 """poll: what the vendor says of the batches it has. One listing serves all of an account's open batches."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -21,6 +21,7 @@ from batchd.errors import (
 from batchd.failpoints import step
 from batchd.leasing import Leasing
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
+from batchd.side_by_side import each
 
 log = structlog.get_logger("batchd")
 
@@ -54,8 +55,9 @@ class Poll:
             return
         try:
             listed = self._listed(account, here)
-            for batch in here:
-                self._look_or_postpone(account, batch, listed.get(batch.vendor_batch_id or ""))
+            # What was listed only has to be written down, and the database takes that one after the other.
+            width = 1 if listed else self._place.transfers
+            each(here, partial(self._look_or_postpone, account, listed), width, stopping=self._place.stopping)
         except VendorError as error:
             self._postpone(here, account, error)
 
@@ -71,9 +73,9 @@ class Poll:
             return {}
         return {one.id: one for one in listing.batches}
 
-    def _look_or_postpone(self, account: Account, batch: Batch, seen: VendorBatch | None) -> None:
+    def _look_or_postpone(self, account: Account, listed: Mapping[str, VendorBatch], batch: Batch) -> None:
         try:
-            self._look(account, batch, seen)
+            self._look(account, batch, listed.get(batch.vendor_batch_id or ""))
         except (VendorAuthError, VendorUnreachableError):
             raise
         except VendorError as error:
@@ -119,7 +121,8 @@ class Poll:
             self._end(ledger, batch, found)
             return
         self._note_oddities(ledger, batch, phase)
-        ledger.batches.wait(batch, poll_delay(ledger.batches.seconds_since_submit(batch), self._place.check_interval))
+        age, wanted = ledger.batches.seconds_since_submit(batch), ledger.quotas.are_wanted(batch.account)
+        ledger.batches.wait(batch, poll_delay(age, self._place.check_interval, wanted=wanted))
 
     def _end(self, ledger: Ledger, batch: Batch, found: VendorBatch) -> None:
         ledger.batches.move(

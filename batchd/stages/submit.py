@@ -1,11 +1,13 @@
-"""submit: a built batch is uploaded and created at the vendor, once.
+"""submit: a built batch is uploaded and created at the vendor, once, where the vendor's quota has room for it.
 
 The intent is committed before the create, and the create is one single POST. What is known not to have been
 created goes back to ``built``; what is not known stays ``submitting`` until recover settles it by looking.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 
 import structlog
 
@@ -14,8 +16,10 @@ from batchd.core.findings import SENDING_STOPS
 from batchd.core.model import Batch, Lease, VendorBatch
 from batchd.core.outcomes import Outcome
 from batchd.core.pacing import SUBMIT_TRIES, submit_delay
+from batchd.core.quota import TOKEN_LIMIT
 from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
+from batchd.enqueueing import TOO_LARGE, Queue, learn, queues_of
 from batchd.errors import (
     LeaseLostError,
     VendorAuthError,
@@ -30,6 +34,7 @@ from batchd.failpoints import step
 from batchd.leasing import Leasing
 from batchd.ports import Account, Counts, Ledger, Scope, Workplace
 from batchd.settling import EarlyEnd, give_up
+from batchd.side_by_side import each
 
 log = structlog.get_logger("batchd")
 
@@ -44,18 +49,39 @@ class Submit:
         self._leasing = Leasing(place, self._counts)
 
     def run_once(self) -> Counts:
-        """One pass. Counts ``batches_submitted``, ``batches_postponed``, ``submits_unknown``."""
-        for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.BUILT, self._scope)):
-            if self._place.stopping():
-                break
-            account = self._place.account_of(batch)
-            wanted = _is_built(batch) and not self._place.is_paused(batch)
-            if account is not None and wanted and not self._is_stopped(account):
-                # The vendor's calls can't be fenced by a database, so the lease outlives the longest of them.
-                seconds = account.upload_seconds + account.create_seconds + self._place.lease_seconds
-                work = partial(self._submit, account)
-                self._leasing.do(batch, _is_built, work, seconds=seconds)
+        """One pass. Counts ``batches_submitted``, ``batches_postponed``, ``batches_waiting``, ``submits_unknown``."""
+        built = self._place.store.read(lambda ledger: ledger.batches.at(BatchState.BUILT, self._scope))
+        for _, batches in groupby(sorted(built, key=attrgetter("account")), attrgetter("account")):
+            ready = [batch for batch in batches if self._may_be_sent(batch)]
+            account = self._place.account_of(ready[0]) if ready else None
+            if account is not None:
+                for queue in queues_of(self._place, account, ready):
+                    self._send(account, queue)
         return self._counts
+
+    def _may_be_sent(self, batch: Batch) -> bool:
+        account = self._place.account_of(batch)
+        wanted = _is_built(batch) and not self._place.is_paused(batch)
+        return account is not None and wanted and not self._is_stopped(account)
+
+    def _send(self, account: Account, queue: Queue) -> None:
+        plan = queue.plan()
+        # The vendor's calls can't be fenced by a database, so the lease outlives the longest of them.
+        seconds = account.upload_seconds + account.create_seconds + self._place.lease_seconds
+
+        def send(batch: Batch) -> None:
+            # Asked again: what became of the one before may have stopped the task, or the account.
+            if self._may_be_sent(batch):
+                self._leasing.do(batch, _is_built, partial(self._submit, account, queue), seconds=seconds)
+
+        each(
+            queue.batches(plan.send),
+            send,
+            self._place.transfers,
+            stopping=self._place.stopping,
+            may_meet=partial(_are_as_one_file, account),
+        )
+        self._counts.add("batches_waiting", queue.leave_the_others(plan))
 
     def _is_stopped(self, account: Account) -> bool:
         # What the ledger may have forgotten could be these very rows.
@@ -63,7 +89,10 @@ class Submit:
             lambda ledger: any(ledger.findings.is_open(kind, f"vendor {account.name}") for kind in SENDING_STOPS)
         )
 
-    def _submit(self, account: Account, batch: Batch, lease: Lease) -> None:
+    def _submit(self, account: Account, queue: Queue, batch: Batch, lease: Lease) -> None:
+        # Without the lease: the quota's row is what everybody locks first who sends to this account.
+        if not self._place.store.transact(lambda ledger: queue.let_through(ledger, batch), step="submit.reserve"):
+            return
         measured = self._place.spool.measure_input(batch.uid)
         if measured is None or measured.sha256 != batch.input_sha256:
             self._give_up_lost_input(batch, lease)
@@ -181,6 +210,9 @@ class Submit:
 
         def written(ledger: Ledger) -> None:
             here = ledger.batches.move(batch, BatchState.BUILT, f"not created ({error.code})") if back else batch
+            if self._is_too_large(ledger, account, here, error):
+                give_up(ledger, here, EarlyEnd(Outcome.UNSENT, error.code, TOO_LARGE), chunk=self._place.chunk)
+                return
             ledger.batches.note(here, error_code=error.code, error_text=error.message)
             attempt = batch.attempt if back else batch.attempt + 1
             asked = error.retry_after if isinstance(error, VendorBusyError) else None
@@ -193,6 +225,10 @@ class Submit:
         self._counts.add("batches_postponed")
         self._counts.cause(error.exit_code)
         log.warning(events.SUBMIT_POSTPONED, task=batch.task, batch=batch.id, code=error.code)
+
+    def _is_too_large(self, ledger: Ledger, account: Account, batch: Batch, error: VendorError) -> bool:
+        told = error.token_limit if isinstance(error, VendorBusyError) else None
+        return error.code == TOKEN_LIMIT and learn(ledger, account, batch, told)
 
     def _call_a_person(self, ledger: Ledger, batch: Batch, account: Account, error: VendorError, attempt: int) -> None:
         if isinstance(error, VendorBillingError):
@@ -215,6 +251,11 @@ class Submit:
         self._place.store.transact(written, lease=lease, step="submit.lost_input")
         self._counts.add("batches_abandoned")
         log.error(events.SUBMIT_INPUT_LOST, task=batch.task, batch=batch.id)
+
+
+def _are_as_one_file(account: Account, batches: Sequence[Batch]) -> bool:
+    """Together they are no larger than one file may be: what time one is given for its upload is enough for all."""
+    return sum(batch.input_bytes for batch in batches) <= account.max_bytes
 
 
 def _is_built(batch: Batch) -> bool:

@@ -86,6 +86,14 @@ class SqlAudit:
         query = sa.select(batch.c.id).where(batch.c.id == batch_id, sa.or_(batch.c.files_removed_at.is_not(None), old))
         return self._connection.scalar(query) is not None
 
+    def trimmed(self) -> int:
+        """Their mark is made with the first request that goes."""
+        here, batch = tables.retention, tables.batch
+        query = sa.select(sa.func.count()).select_from(here.join(batch, batch.c.id == here.c.batch_id))
+        return int(
+            self._connection.scalar(query.where(here.c.trimmed_at.is_not(None), *self._mine(batch.c.task_id))) or 0
+        )
+
     def was_fetched_again(self, batch_id: int) -> bool:
         """By the moves it made."""
         event = tables.event

@@ -32,6 +32,8 @@ _gate_is_open = _gate.c.state == GateState.OPEN.value
 _points = sa.and_(_gate.c.batch_id == _request.c.batch_id, _gate.c.seq == _request.c.seq)
 _same_row = sa.and_(_gate.c.key_int == _request.c.key_int, _gate.c.key_hash == _request.c.key_hash)
 _same_task = _gate.c.task_id == _batch.c.task_id
+# Requests of a batch have left the ledger, as configured; its own counts stay.
+_trimmed = sa.exists().where(tables.retention.c.batch_id == _batch.c.id, tables.retention.c.trimmed_at.is_not(None))
 _requests = _request.join(_batch, _batch.c.id == _request.c.batch_id)
 # Where a batch stands on its way, also while it is held.
 position = sa.func.coalesce(_batch.c.held_from, _batch.c.state)
@@ -138,19 +140,24 @@ def open_in_ended_batches() -> Select[Any]:
 
 
 def requests_miscounted() -> Select[Any]:
-    """Promise 6: a batch has as many requests as it was built with."""
+    """Promise 6: a batch has as many requests as it was built with, fewer only where it was trimmed."""
     there = sa.select(sa.func.count()).where(_request.c.batch_id == _batch.c.id).scalar_subquery()
-    return _of_batch().where(_batch.c.requests != there)
+    return _of_batch().where(sa.or_(_batch.c.requests < there, sa.and_(_batch.c.requests != there, ~_trimmed)))
 
 
 def outcomes_miscounted() -> Select[Any]:
-    """Promise 6: what an ended batch says of its outcomes, tokens and cost is what its requests say."""
+    """Promise 6: what an ended batch says of its outcomes, tokens and cost is what its requests say.
+
+    Of a batch that was trimmed, what is left says no more than that.
+    """
     counts = [total(sa.case((_request.c.outcome == name, 1), else_=0)).label(name) for name in _COUNTED]
     sums = [total(_request.c[name]).label(name) for name in SUMS]
     said = sa.select(_request.c.batch_id, *counts, *sums).group_by(_request.c.batch_id).subquery("said")
-    differs = [_batch.c[name] != sa.func.coalesce(said.c[name], 0) for name in (*_COUNTED, *SUMS)]
+    pairs = [(_batch.c[name], sa.func.coalesce(said.c[name], 0)) for name in (*_COUNTED, *SUMS)]
+    exceeded = sa.or_(*(told < found for told, found in pairs))
+    differs = sa.or_(*(told != found for told, found in pairs))
     told = _of_batch().select_from(_batch.outerjoin(said, said.c.batch_id == _batch.c.id))
-    return told.where(_batch.c.state.in_(_END_STATES), sa.or_(*differs))
+    return told.where(_batch.c.state.in_(_END_STATES), sa.or_(exceeded, sa.and_(differs, ~_trimmed)))
 
 
 def gates_that_disagree() -> Select[Any]:

@@ -1,5 +1,6 @@
 """The columns of ``batchd_batch`` as a :class:`Batch`, which of its rows a command is about, and what they sum up."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,6 +37,12 @@ def with_task() -> sa.Select[Any]:
     """Every batch with the name of its task."""
     batch, task = tables.batch, tables.task
     return sa.select(batch, task.c.name.label("task")).join(task, task.c.id == batch.c.task_id)
+
+
+def on_their_way(states: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Batches in some of the open states; that they are open is said apart, for it has an index of its own."""
+    batch = tables.batch
+    return [batch.c.state.in_(states), batch.c.closed_at.is_(None)]
 
 
 def in_scope(scope: Scope) -> list[ColumnElement[bool]]:

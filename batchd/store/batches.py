@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import Connection
 
 from batchd.core.model import Batch, Lease, Moment, NewBatch, UnknownCreate
 from batchd.core.outcomes import GateState, Outcome
@@ -13,11 +13,12 @@ from batchd.core.states import OPEN, BatchState, check_move
 from batchd.errors import LeaseLostError
 from batchd.ports import EVERYTHING, Scope
 from batchd.store import leases, tables
-from batchd.store.batch_rows import SUMS, ZEROS, batch_from, in_scope, sums_by_outcome, with_task
+from batchd.store.batch_clock import BatchClock
+from batchd.store.batch_rows import SUMS, ZEROS, batch_from, in_scope, on_their_way, sums_by_outcome, with_task
 from batchd.store.chunks import chunks
 from batchd.store.dialects.base import LedgerDialect
 from batchd.store.events import SqlEvents
-from batchd.store.expressions import as_number, total
+from batchd.store.expressions import as_number, steady, total
 
 # More digits than this are no row id, and more than a database's integer holds.
 _ROW_ID = re.compile("[0-9]{1,18}")
@@ -35,7 +36,7 @@ _STAMPS: dict[BatchState, str] = {
 }
 
 
-class SqlBatches:
+class SqlBatches(BatchClock):
     """Records batches and moves them on."""
 
     def __init__(
@@ -45,8 +46,7 @@ class SqlBatches:
         events: SqlEvents,
         is_dead: Callable[[str], bool],
     ) -> None:
-        self._connection = connection
-        self._dialect = dialect
+        super().__init__(connection, dialect)
         self._events = events
         self._is_dead = is_dead
 
@@ -92,27 +92,26 @@ class SqlBatches:
         """Batches at a position, oldest first; a held batch stands where it was held."""
         batch = tables.batch
         query = with_task().where(
-            sa.or_(
-                batch.c.state == position.value,
-                sa.and_(batch.c.state == BatchState.HELD.value, batch.c.held_from == position.value),
-            ),
+            *on_their_way((position.value, BatchState.HELD.value)),
+            sa.or_(batch.c.state == position.value, batch.c.held_from == position.value),
             *in_scope(scope),
         )
         if due:
-            query = query.where(sa.or_(batch.c.not_before.is_(None), batch.c.not_before <= self._dialect.now()))
+            now = steady(self._dialect.now())
+            query = query.where(sa.or_(batch.c.not_before.is_(None), batch.c.not_before <= now))
         return [batch_from(row) for row in self._connection.execute(query.order_by(batch.c.id))]
 
     def open_accounts(self, scope: Scope = EVERYTHING) -> set[tuple[str, str]]:
         """Name and fingerprint of each vendor account that open batches belong to."""
         batch = tables.batch
         query = sa.select(batch.c.account, batch.c.account_fingerprint).distinct()
-        rows = self._connection.execute(query.where(batch.c.state.in_(_OPEN_STATES), *in_scope(scope)))
+        rows = self._connection.execute(query.where(*on_their_way(_OPEN_STATES), *in_scope(scope)))
         return {(row.account, row.account_fingerprint) for row in rows}
 
     def open_count(self, task_id: int) -> int:
         """Batches of a task that have not come to an end."""
         batch = tables.batch
-        query = sa.select(sa.func.count()).where(batch.c.task_id == task_id, batch.c.state.in_(_OPEN_STATES))
+        query = sa.select(sa.func.count()).where(batch.c.task_id == task_id, *on_their_way(_OPEN_STATES))
         return int(self._connection.scalar(query) or 0)
 
     def bytes_on_the_way(self) -> int:
@@ -120,7 +119,7 @@ class SqlBatches:
         batch = tables.batch
         waits = sa.or_(batch.c.state.in_(_WITHOUT_RESULTS), batch.c.held_from.in_(_WITHOUT_RESULTS))
         # Named once more by state, which has an index.
-        query = sa.select(total(batch.c.input_bytes)).where(batch.c.state.in_(_OPEN_STATES), waits)
+        query = sa.select(total(batch.c.input_bytes)).where(*on_their_way(_OPEN_STATES), waits)
         return int(self._connection.scalar(query) or 0)
 
     def with_old_files(self, scope: Scope, seconds: float, most: int) -> list[Batch]:
@@ -130,7 +129,7 @@ class SqlBatches:
             with_task()
             .where(
                 batch.c.files_removed_at.is_(None),
-                batch.c.closed_at <= self._dialect.now_plus(-seconds),
+                batch.c.closed_at <= steady(self._dialect.now_plus(-seconds)),
                 *in_scope(scope),
             )
             .order_by(batch.c.closed_at)
@@ -221,30 +220,9 @@ class SqlBatches:
         """The bound of an unknown create's wait."""
         self.note(batch, settle_by=self._dialect.now_plus(seconds))
 
-    def seconds_unsettled(self, batch: Batch) -> float:
-        """How far that bound is behind; negative before it."""
-        return self._seconds_since(batch, tables.batch.c.settle_by) or 0.0
-
     def note_absent(self, batch: Batch) -> None:
         """Stamps the first listing that proves an absence."""
         self.note(batch, absent_since=self._dialect.now())
-
-    def seconds_absent(self, batch: Batch) -> float:
-        """How long ago that was."""
-        return self._seconds_since(batch, tables.batch.c.absent_since) or 0.0
-
-    def seconds_since_end(self, batch: Batch) -> float:
-        """How long its results have been there to be fetched."""
-        return self._seconds_since(batch, tables.batch.c.ended_at) or 0.0
-
-    def seconds_past_window(self, batch: Batch) -> float:
-        """Seconds since the vendor's window ended; negative while it is open or not known."""
-        past = self._seconds_since(batch, tables.batch.c.expires_at)
-        return -1.0 if past is None else past
-
-    def seconds_since_submit(self, batch: Batch) -> float:
-        """The batch's age at the vendor."""
-        return self._seconds_since(batch, tables.batch.c.submitted_at) or 0.0
 
     def tally(self, batch: Batch) -> dict[Outcome, int]:
         """Counts outcomes, tokens and cost from the requests, and writes them to the batch."""
@@ -252,10 +230,15 @@ class SqlBatches:
         counts = {Outcome(row.outcome): int(row.requests) for row in rows}
         sums = {name: sum(int(getattr(row, name)) for row in rows) for name in SUMS}
         unpriced = sum(int(row.requests) - int(row.priced) for row in rows if row.input_tokens or row.output_tokens)
-        # Zeros too: a kept result that is written later leaves the outcome it had.
+        # Zeros too: what a batch says is what was counted last.
         told = {outcome.value: counts.get(outcome, 0) for outcome in tables.REQUEST_OUTCOMES}
         self.note(batch, **told, **sums, unpriced=unpriced)
         return counts
+
+    def count_reapplied(self, batch: Batch, was: Outcome, number: int) -> None:
+        """By difference: the batch may have lost requests to retention, and a count of the rest would forget them."""
+        left, added = tables.batch.c[was.value], tables.batch.c[Outcome.APPLIED.value]
+        self.note(batch, **{left.name: left - number, added.name: added + number})
 
     def has_open_requests(self, batch: Batch) -> bool:
         """A batch closes only when no request and no gate of it is open."""
@@ -270,10 +253,10 @@ class SqlBatches:
         known: dict[str, Moment] = {}
         for some in chunks(ids, 400):
             intent = sa.func.coalesce(batch.c.intent_at, batch.c.created_at).label("intent")
-            query = sa.select(batch.c.vendor_batch_id, intent).where(
-                batch.c.account == account, batch.c.vendor_batch_id.in_(list(some))
-            )
-            known.update({row.vendor_batch_id: row.intent for row in self._connection.execute(query)})
+            named = batch.c.vendor_batch_id.in_(list(some))
+            rows = self._connection.execute(sa.select(batch.c.vendor_batch_id, batch.c.account, intent).where(named))
+            # Compared here: asked for the account too, SQLite would read all of its batches.
+            known.update({row.vendor_batch_id: row.intent for row in rows if row.account == account})
         return known
 
     def newest_at(self, account: str) -> Moment | None:
@@ -309,21 +292,21 @@ class SqlBatches:
     def watched(self, account: str, seconds: float) -> list[UnknownCreate]:
         """What was put on watch not too long ago."""
         watch, batch = tables.watch, tables.batch
-        rows = self._connection.execute(
-            sa.select(watch.c.batch_id, watch.c.attempt, watch.c.file_id)
-            .join(batch, batch.c.id == watch.c.batch_id)
-            .where(
-                batch.c.account == account,
-                self._dialect.seconds_between(self._dialect.now(), watch.c.since) < seconds,
-            )
-            .order_by(watch.c.batch_id, watch.c.attempt)
+        young = sa.select(watch.c.batch_id, watch.c.attempt, watch.c.file_id).where(
+            watch.c.since > steady(self._dialect.now_plus(-seconds))
         )
-        return [UnknownCreate(row.batch_id, row.attempt, row.file_id) for row in rows]
+        rows = self._connection.execute(young.order_by(watch.c.batch_id, watch.c.attempt)).all()
+        # One after the other: joined, SQLite would go through the batches of the account, which are far more.
+        here: set[int] = set()
+        for some in chunks(sorted({row.batch_id for row in rows}), 400):
+            query = sa.select(batch.c.id).where(batch.c.id.in_(list(some)), batch.c.account == account)
+            here.update(self._connection.scalars(query))
+        return [UnknownCreate(row.batch_id, row.attempt, row.file_id) for row in rows if row.batch_id in here]
 
     def any_later(self, scope: Scope) -> bool:
         """True where an open, not held batch is not due yet."""
         batch = tables.batch
-        later = (batch.c.state.in_(_UNHELD_STATES), batch.c.not_before > self._dialect.now(), *in_scope(scope))
+        later = (*on_their_way(_UNHELD_STATES), batch.c.not_before > steady(self._dialect.now()), *in_scope(scope))
         return self._connection.scalar(sa.select(batch.c.id).where(*later).limit(1)) is not None
 
     def next_due(self, scope: Scope) -> float | None:
@@ -332,13 +315,7 @@ class SqlBatches:
         wait = sa.func.min(
             sa.func.coalesce(self._dialect.seconds_between(batch.c.not_before, self._dialect.now()), -1.0)
         )
-        found = self._connection.scalar(sa.select(wait).where(batch.c.state.in_(_UNHELD_STATES), *in_scope(scope)))
-        return None if found is None else float(found)
-
-    def _seconds_since(self, batch: Batch, stamp: ColumnElement[Any]) -> float | None:
-        """By the database's clock; negative before the stamp, None where there is none."""
-        since = self._dialect.seconds_between(self._dialect.now(), stamp)
-        found = self._connection.scalar(sa.select(since).where(tables.batch.c.id == batch.id))
+        found = self._connection.scalar(sa.select(wait).where(*on_their_way(_UNHELD_STATES), *in_scope(scope)))
         return None if found is None else float(found)
 
     def _change(self, batch: Batch, changes: dict[str, Any]) -> None:

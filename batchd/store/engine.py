@@ -1,6 +1,7 @@
 """Transactions: the lease checked first, the whole thing run again where the database asks for it."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -59,37 +60,44 @@ class _Trouble:
     What comes after that minute is tried once, so that no pass waits a minute for each of its batches. A pass may
     read of a server that only takes no writes, so what statements were refused for is over with a COMMIT.
 
+    Threads share it: what one has waited for, the others need not wait for too.
+
     Attributes:
         is_away: no connection can be made, and that was said.
     """
 
     def __init__(self) -> None:
         self._since: float | None = None
+        self._lock = threading.RLock()
         self.is_away = False
 
     def away(self, code: str) -> float:
         """No connection could be made; returns when that began. Said once."""
-        if not self.is_away:
-            self.is_away = True
-            log.warning(events.DATABASE_AWAY, code=code)
-        return self.refused()
+        with self._lock:
+            if not self.is_away:
+                self.is_away = True
+                log.warning(events.DATABASE_AWAY, code=code)
+            return self.refused()
 
     def refused(self) -> float:
         """A statement is to be tried later; returns when that began."""
-        if self._since is None:
-            self._since = time.monotonic()
-        return self._since
+        with self._lock:
+            if self._since is None:
+                self._since = time.monotonic()
+            return self._since
 
     def connected(self) -> None:
         """A connection was made."""
-        if self.is_away:
-            self.is_away = False
-            log.info(events.DATABASE_BACK, seconds=round(time.monotonic() - self.refused()))
-            self._since = None
+        with self._lock:
+            if self.is_away:
+                self.is_away = False
+                log.info(events.DATABASE_BACK, seconds=round(time.monotonic() - self.refused()))
+                self._since = None
 
     def committed(self) -> None:
         """The server has done what it was asked."""
-        self._since = None
+        with self._lock:
+            self._since = None
 
 
 class _Enough:
@@ -162,10 +170,11 @@ class SqlStore:
         A driver may lose a transaction without a word, when a question of its own to the server fails, and go on in
         a new one: then half of the work would be committed, and the rows paid for again.
         """
-        if lease is None:
+        if lease is not None:
+            renew(connection, self.dialect, lease)
+        if lease is None or not self.dialect.loses_transactions:
             yield
             return
-        renew(connection, self.dialect, lease)
         renewed = term(connection, lease)
         yield
         if term(connection, lease) not in {renewed, None}:

@@ -14,3 +14,8 @@ def total(values: ColumnElement[Any]) -> ColumnElement[int]:
 def as_number(condition: ColumnElement[bool]) -> ColumnElement[int]:
     """1 where it is true, else 0: SQL Server selects no conditions."""
     return sa.case((condition, 1), else_=0)
+
+
+def steady(moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A time that stands still for one statement: PostgreSQL asks no index for a clock that runs on meanwhile."""
+    return sa.select(moment).scalar_subquery()

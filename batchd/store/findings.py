@@ -71,6 +71,12 @@ class SqlFindings:
         query = select(finding.c.subject).where(finding.c.kind == kind, finding.c.closed_at.is_(None))
         return list(self._connection.scalars(query.order_by(finding.c.id)))
 
+    def is_any_open(self, subject: str) -> bool:
+        """Of whatever kind."""
+        finding = tables.finding
+        query = select(finding.c.id).where(finding.c.subject == subject, finding.c.closed_at.is_(None))
+        return self._connection.scalar(query.limit(1)) is not None
+
     def is_open(self, kind: str, subject: str) -> bool:
         """True while one of this kind is open about ``subject``, or about a thing of it (``vendor x batch y``)."""
         return any(one == subject or one.startswith(f"{subject} ") for one in self.subjects(kind))

@@ -1,6 +1,6 @@
 """``batchd_gate``: batchd's memory of rows it must not claim now. Its primary key is promise 1."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,10 +11,13 @@ from batchd.core.model import NewRequest, SettledGate
 from batchd.core.outcomes import GateState
 from batchd.core.packing import Failure
 from batchd.store import tables
-from batchd.store.chunks import chunks
+from batchd.store.chunks import chunks, numbered
 from batchd.store.dialects.base import LedgerDialect
+from batchd.store.expressions import steady
+from batchd.store.ledger_rows import LedgerRows
 
-_KEYS_A_QUERY = 400
+_KEY = ("task_id", "key_int", "key_hash")
+_REASON = ("state", "outcome", "error_code", "error_text")
 
 
 class SqlGates:
@@ -25,16 +28,16 @@ class SqlGates:
         self._dialect = dialect
 
     def due_retries(self, task_id: int, limit: int) -> list[RowKey]:
-        """Rows whose wait is over, in key order."""
+        """Rows whose wait is over, longest over first: the index's own order, which no database needs to look for."""
         gate = tables.gate
         rows = self._connection.execute(
             sa.select(gate.c.key_int, gate.c.key_text, gate.c.key_hash)
             .where(
                 gate.c.task_id == task_id,
                 gate.c.state == GateState.RETRY.value,
-                gate.c.not_before <= self._dialect.now(),
+                gate.c.not_before <= steady(self._dialect.now()),
             )
-            .order_by(gate.c.key_int, gate.c.key_hash)
+            .order_by(gate.c.not_before, gate.c.key_int, gate.c.key_hash)
             .limit(limit)
         )
         return [RowKey(row.key_int, row.key_text, row.key_hash) for row in rows]
@@ -50,31 +53,72 @@ class SqlGates:
 
     def open(self, task_id: int, batch_id: int, requests: Sequence[NewRequest]) -> frozenset[int]:
         """Opens a gate per row; a row that is gated already is left to whoever gated it."""
-        opened: set[int] = set()
-        retried = [one for one in requests if one.retried]
-        opened.update(one.seq for one in retried if self._reopen(task_id, batch_id, one))
+        retried = self._waiting(task_id, [one for one in requests if one.retried])
+        gates = LedgerRows(self._connection, self._dialect, tables.gate)
+        gates.change(
+            _KEY,
+            ("state", "batch_id", "seq"),
+            ((*_key(task_id, one.key), GateState.OPEN.value, batch_id, one.seq) for one in retried),
+            clock="changed_at",
+        )
         fresh = [one for one in requests if not one.retried]
-        gated = self._identities(task_id, [one.key for one in fresh])
+        gated = gated_identities(self._connection, self._dialect, task_id, [one.key for one in fresh])
         free = [one for one in fresh if one.key.identity not in gated]
-        if free:
-            self._connection.execute(
-                sa.insert(tables.gate).values(
-                    state=GateState.OPEN.value, paid_tries=0, unpaid_tries=0, changed_at=self._dialect.now()
-                ),
-                [_key_values(task_id, one.key) | {"batch_id": batch_id, "seq": one.seq} for one in free],
-            )
-            opened.update(one.seq for one in free)
-        return frozenset(opened)
+        gates.add(
+            (*_KEY, "key_text", "state", "paid_tries", "unpaid_tries", "batch_id", "seq"),
+            ((*_key(task_id, one.key), one.key.text, GateState.OPEN.value, 0, 0, batch_id, one.seq) for one in free),
+            clock="changed_at",
+        )
+        return frozenset(one.seq for one in (*retried, *free))
+
+    def _waiting(self, task_id: int, requests: Sequence[NewRequest]) -> list[NewRequest]:
+        """Those whose row's gate waits for its retry; locked, so that nobody else opens it meanwhile."""
+        retry = tables.gate.c.state == GateState.RETRY.value
+        keys = [one.key for one in requests]
+        waiting = {identity for identity, _ in self._locked(task_id, keys, retry)}
+        return [one for one in requests if one.key.identity in waiting]
+
+    def _locked(
+        self, task_id: int, keys: Sequence[RowKey], *where: ColumnElement[bool]
+    ) -> Iterator[tuple[tuple[int, str], str]]:
+        """Identity and state of each of the gates of these rows."""
+        gate = tables.gate
+        for some in chunks(keys, self._dialect.most_values):
+            query = sa.select(gate.c.key_int, gate.c.key_hash, gate.c.state)
+            query = query.where(gate.c.task_id == task_id, _among(self._dialect, some), *where)
+            for row in self._connection.execute(self._dialect.locked(query, gate)):
+                yield (row.key_int, row.key_hash), row.state
 
     def drop(self, task_id: int, keys: Sequence[RowKey]) -> None:
         """Removes the gates of rows that are no longer pending."""
-        for key in keys:
-            self._connection.execute(sa.delete(tables.gate).where(_is_row(task_id, key)))
+        gate = tables.gate
+        for some in chunks(keys, self._dialect.most_values):
+            self._connection.execute(sa.delete(gate).where(gate.c.task_id == task_id, _among(self._dialect, some)))
 
     def fail(self, task_id: int, failures: Sequence[Failure]) -> None:
         """Marks rows that cannot be sent, whether or not they were gated before."""
-        for failure in failures:
-            self._fail(task_id, failure)
+        told = [(failure, failure.key.identity) for failure in {one.key.identity: one for one in failures}.values()]
+        known = dict(self._locked(task_id, [failure.key for failure, _ in told]))
+        gates = LedgerRows(self._connection, self._dialect, tables.gate)
+        gates.change(
+            _KEY,
+            _REASON,
+            [
+                (*_key(task_id, failure.key), *_failed(failure))
+                for failure, identity in told
+                if known.get(identity) == GateState.RETRY.value
+            ],
+            clock="changed_at",
+        )
+        gates.add(
+            (*_KEY, *_REASON, "key_text", "paid_tries", "unpaid_tries"),
+            [
+                (*_key(task_id, failure.key), *_failed(failure), failure.key.text, 0, 0)
+                for failure, identity in told
+                if identity not in known
+            ],
+            clock="changed_at",
+        )
 
     def free(self, task_id: int, keys: Sequence[RowKey] | None) -> int:
         """A person's word: rows that had failed, or were held, may be tried, and paid for, again."""
@@ -86,84 +130,59 @@ class SqlGates:
             not_before=self._dialect.now(),
             changed_at=self._dialect.now(),
         )
-        stuck = gate.c.state.in_([GateState.FAILED.value, GateState.HELD.value])
+        stuck = [gate.c.state == state.value for state in (GateState.FAILED, GateState.HELD)]
         if keys is None:
-            return self._connection.execute(freed.where(gate.c.task_id == task_id, stuck)).rowcount
+            # State by state: of both together SQLite would read all gates of the task.
+            return sum(self._connection.execute(freed.where(gate.c.task_id == task_id, one)).rowcount for one in stuck)
         # Who names a row means it, also one that was written and is still pending.
-        named = sa.or_(stuck, gate.c.state == GateState.DONE.value)
+        named = sa.or_(*stuck, gate.c.state == GateState.DONE.value)
         return sum(self._connection.execute(freed.where(_is_row(task_id, key), named)).rowcount for key in keys)
 
     def settle(self, task_id: int, batch_id: int, settled: Sequence[SettledGate]) -> None:
         """Moves or removes the gates of a batch's finished requests."""
-        gone = [one.seq for one in settled if one.state is None]
         gate = tables.gate
-        for seqs in chunks(gone, _KEYS_A_QUERY):
-            self._connection.execute(
-                sa.delete(gate).where(gate.c.batch_id == batch_id, gate.c.seq.in_(seqs), gate.c.task_id == task_id)
-            )
-        kept = [one for one in settled if one.state is not None]
-        if kept:
-            statement = (
-                sa.update(gate)
-                .where(gate.c.batch_id == sa.bindparam("b"), gate.c.seq == sa.bindparam("s"))
-                .values(
-                    state=sa.bindparam("st"),
-                    paid_tries=sa.bindparam("p"),
-                    unpaid_tries=sa.bindparam("u"),
-                    not_before=self._dialect.now_plus(sa.bindparam("d", type_=sa.Double())),
-                    outcome=sa.bindparam("o"),
-                    error_code=sa.bindparam("c"),
-                    error_text=sa.bindparam("t"),
-                    changed_at=self._dialect.now(),
-                )
-            )
-            self._connection.execute(statement, [_settle_parameters(batch_id, one) for one in kept])
+        # Nearly all of a chunk come to the same; what they come to is told once.
+        alike: dict[SettledGate | None, list[int]] = {}
+        for one in settled:
+            verdict = None if one.state is None else one._replace(seq=0, key=RowKey())
+            alike.setdefault(verdict, []).append(one.seq)
+        for verdict, seqs in alike.items():
+            change = sa.delete(gate) if verdict is None else sa.update(gate).values(self._settled(verdict))
+            for among in numbered(gate.c.seq, seqs):
+                self._connection.execute(change.where(gate.c.batch_id == batch_id, among, gate.c.task_id == task_id))
 
-    def _fail(self, task_id: int, failure: Failure) -> None:
-        reason = {
-            "state": GateState.FAILED.value,
-            "outcome": failure.outcome.value,
-            "error_code": failure.code,
-            "error_text": failure.sentence,
+    def _settled(self, one: SettledGate) -> dict[str, Any]:
+        return {
+            "state": one.state.value if one.state else None,
+            "paid_tries": one.tries.paid,
+            "unpaid_tries": one.tries.unpaid,
+            "not_before": self._dialect.now_plus(one.delay),
+            "outcome": one.outcome.value,
+            "error_code": one.code or None,
+            "error_text": one.sentence or None,
             "changed_at": self._dialect.now(),
         }
-        waiting = tables.gate.c.state == GateState.RETRY.value
-        changed = self._connection.execute(
-            sa.update(tables.gate).where(_is_row(task_id, failure.key), waiting).values(reason)
-        )
-        if changed.rowcount == 0 and failure.key.identity not in self._identities(task_id, [failure.key]):
-            fresh = {"paid_tries": 0, "unpaid_tries": 0}
-            self._connection.execute(sa.insert(tables.gate).values(_key_values(task_id, failure.key) | reason | fresh))
-
-    def _reopen(self, task_id: int, batch_id: int, one: NewRequest) -> bool:
-        changed = self._connection.execute(
-            sa.update(tables.gate)
-            .where(_is_row(task_id, one.key), tables.gate.c.state == GateState.RETRY.value)
-            .values(state=GateState.OPEN.value, batch_id=batch_id, seq=one.seq, changed_at=self._dialect.now())
-        )
-        return changed.rowcount == 1
-
-    def _identities(self, task_id: int, keys: Sequence[RowKey]) -> frozenset[tuple[int, str]]:
-        return gated_identities(self._connection, task_id, keys)
 
 
-def gated_identities(connection: Connection, task_id: int, keys: Sequence[RowKey]) -> frozenset[tuple[int, str]]:
+def gated_identities(
+    connection: Connection, dialect: LedgerDialect, task_id: int, keys: Sequence[RowKey]
+) -> frozenset[tuple[int, str]]:
     """Identities of those keys that have a gate, whatever its state."""
     gate = tables.gate
     found: set[tuple[int, str]] = set()
-    for some in chunks(keys, _KEYS_A_QUERY):
+    for some in chunks(keys, dialect.most_values):
         rows = connection.execute(
-            sa.select(gate.c.key_int, gate.c.key_hash).where(gate.c.task_id == task_id, _among(some))
+            sa.select(gate.c.key_int, gate.c.key_hash).where(gate.c.task_id == task_id, _among(dialect, some))
         )
         found.update((row.key_int, row.key_hash) for row in rows)
     return frozenset(found)
 
 
-def _among(keys: Sequence[RowKey]) -> ColumnElement[bool]:
+def _among(dialect: LedgerDialect, keys: Sequence[RowKey]) -> ColumnElement[bool]:
     gate = tables.gate
     if keys[0].digest:
-        return sa.and_(gate.c.key_int == 0, gate.c.key_hash.in_([key.digest for key in keys]))
-    return sa.and_(gate.c.key_int.in_([key.integer for key in keys]), gate.c.key_hash == "")
+        return sa.and_(gate.c.key_int == 0, dialect.among(gate.c.key_hash, [key.digest for key in keys]))
+    return sa.and_(dialect.among(gate.c.key_int, [key.integer for key in keys]), gate.c.key_hash == "")
 
 
 def _is_row(task_id: int, key: RowKey) -> ColumnElement[bool]:
@@ -171,19 +190,9 @@ def _is_row(task_id: int, key: RowKey) -> ColumnElement[bool]:
     return sa.and_(gate.c.task_id == task_id, gate.c.key_int == key.integer, gate.c.key_hash == key.digest)
 
 
-def _key_values(task_id: int, key: RowKey) -> dict[str, Any]:
-    return {"task_id": task_id, "key_int": key.integer, "key_hash": key.digest, "key_text": key.text}
+def _key(task_id: int, key: RowKey) -> tuple[int, int, str]:
+    return task_id, key.integer, key.digest
 
 
-def _settle_parameters(batch_id: int, one: SettledGate) -> dict[str, Any]:
-    return {
-        "b": batch_id,
-        "s": one.seq,
-        "st": one.state.value if one.state else None,
-        "p": one.tries.paid,
-        "u": one.tries.unpaid,
-        "d": one.delay,
-        "o": one.outcome.value,
-        "c": one.code or None,
-        "t": one.sentence or None,
-    }
+def _failed(failure: Failure) -> tuple[str, str, str, str]:
+    return GateState.FAILED.value, failure.outcome.value, failure.code, failure.sentence

@@ -43,9 +43,14 @@ class SqlKeptResults:
         )
         if batch_id is not None:
             query = query.where(gate.c.batch_id == batch_id)
-        wanted: list[ColumnElement[bool]] = [sa.true()] if keys is None else [_is_row(key) for key in keys]
-        found = {(row.batch_id, row.seq) for one in wanted for row in self._connection.execute(query.where(one))}
-        return sorted(found)
+        if keys is not None:
+            queries = [query.where(_is_row(key)) for key in keys]
+        elif batch_id is not None:
+            queries = [query.order_by(gate.c.seq)]
+        else:
+            # State by state. The orders are those of the indexes: else SQLite goes through all gates, done ones too.
+            queries = [query.where(gate.c.state == state).order_by(gate.c.not_before) for state in _WAITING]
+        return sorted({(row.batch_id, row.seq) for one in queries for row in self._connection.execute(one)})
 
     def lines(self, batch_id: int, seqs: Sequence[int]) -> dict[int, str]:
         """The kept line of each of these requests."""

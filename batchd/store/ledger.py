@@ -16,7 +16,9 @@ from batchd.store.events import SqlEvents
 from batchd.store.findings import SqlFindings
 from batchd.store.gates import SqlGates
 from batchd.store.kept_results import SqlKeptResults
+from batchd.store.quotas import SqlQuotas
 from batchd.store.requests import SqlRequests
+from batchd.store.retention import SqlRetention
 from batchd.store.rows import SqlRows
 from batchd.store.rows_elsewhere import SqlRowsElsewhere
 from batchd.store.tasks import SqlTasks
@@ -37,7 +39,9 @@ class SqlLedger:
         self.gates = SqlGates(connection, dialect)
         self.contents = SqlContents(connection, dialect)
         self.kept = SqlKeptResults(connection, dialect)
+        self.quotas = SqlQuotas(connection, dialect)
         self.findings = SqlFindings(connection, dialect)
+        self.retention = SqlRetention(connection, dialect)
 
     def rows(self, task_id: int, definition: TaskDefinition) -> SqlRows:
         """The task's own table, and the one that its answers go to."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import Connection
 
 from batchd.core.findings import KINDS
 from batchd.core.keys import RowKey, key_label
@@ -12,6 +12,7 @@ from batchd.core.outcomes import RULES, WORTH_REAPPLYING, GateState, Outcome
 from batchd.core.states import OPEN
 from batchd.store import tables
 from batchd.store.asking import asked
+from batchd.store.batch_rows import on_their_way
 from batchd.store.expressions import total
 from batchd.store.opening import Database
 from batchd.store.own_words import in_own_words
@@ -19,6 +20,8 @@ from batchd.store.own_words import in_own_words
 Facts = dict[str, Any]
 T = TypeVar("T")
 _BILLION = 1_000_000_000
+_OPEN = sorted(state.value for state in OPEN)
+_MAY_WAIT = ("built", "submitting", "held")
 _GATE_STATES = (GateState.OPEN, GateState.RETRY, GateState.FAILED, GateState.HELD, GateState.DONE)
 
 
@@ -45,7 +48,7 @@ def batch_facts(
     if task is not None:
         query = query.where(tables.task.c.name == task)
     if only_open:
-        query = query.where(batch.c.state.in_([state.value for state in OPEN]))
+        query = query.where(*on_their_way(_OPEN))
     rows = connection.execute(query.order_by(batch.c.id.desc()).limit(most)).mappings().all()
     return [_batch(connection, row) for row in rows]
 
@@ -56,7 +59,9 @@ def waiting_facts(connection: Connection, task: str | None = None) -> list[Facts
     ``not_before`` is the next look, or the next try to send it; ``settle_by`` when an unknown create is held at last.
     """
     view = tables.batches_view
-    query = sa.select(view).where(view.c.waits_for.is_not(None))
+    # The states whose batches may wait, by their index: the view makes up its words for every batch there ever was.
+    may_wait = (view.c.state.in_(_MAY_WAIT), view.c.closed_at.is_(None))
+    query = sa.select(view).where(*may_wait, view.c.waits_for.is_not(None))
     if task is not None:
         query = query.where(view.c.task == task)
     return [dict(row) for row in connection.execute(query.order_by(view.c.batch)).mappings()]
@@ -88,37 +93,51 @@ def batch_detail(connection: Connection, batch_id: int) -> Facts:
         for one in moves
     ]
     times = {name: row[name] for name in ("intent_at", "polled_at", "expires_at", "collected_at", "not_before")}
-    return _batch(connection, row) | times | {"timeline": timeline}
+    trimmed = sa.select(tables.retention.c.trimmed_at).where(tables.retention.c.batch_id == batch_id)
+    gone = {"requests_removed_at": connection.scalar(trimmed)}
+    return _batch(connection, row) | times | gone | {"timeline": timeline}
 
 
 def failure_facts(
     connection: Connection, *, task: str | None = None, batch: int | None = None, most: int = 1000
 ) -> list[Facts]:
-    """Rows that need a person: key, state, outcome, our reason, and what to do about it."""
-    gate = tables.gate
-    # Where nothing makes a row no longer pending, its done gate is how it is remembered, and no failure.
-    uncleared = sa.and_(gate.c.state == GateState.DONE.value, _is_told_uncleared())
-    query = (
-        sa.select(gate, tables.task.c.name.label("task"))
-        .join(tables.task, tables.task.c.id == gate.c.task_id)
-        .where(sa.or_(gate.c.state.in_([GateState.FAILED.value, GateState.HELD.value]), uncleared))
-        .order_by(tables.task.c.name, gate.c.key_int, gate.c.key_text)
-        .limit(most)
-    )
+    """Rows that need a person: key, state, outcome, our reason, and what to do about it.
+
+    By task and key. Of more than ``most``, those of the first tasks, and of these the ones that have waited longest.
+    """
+    tasks = sa.select(tables.task.c.id, tables.task.c.name).order_by(tables.task.c.name)
     if task is not None:
-        query = query.where(tables.task.c.name == task)
+        tasks = tasks.where(tables.task.c.name == task)
+    found: list[Facts] = []
+    for one in connection.execute(tasks).all():
+        states = _failed_states(connection, one.name)
+        rows = _failed_rows(connection, one.id, states, batch, most - len(found))
+        found += [_failure(one.name, row) for row in sorted(rows, key=lambda row: (row["key_int"], row["key_text"]))]
+    return found
+
+
+def _failed_rows(connection: Connection, task_id: int, states: list[str], batch: int | None, most: int) -> list[Any]:
+    gate = tables.gate
     if batch is not None:
-        query = query.where(gate.c.batch_id == batch)
-    return [_failure(row) for row in connection.execute(query).mappings()]
+        rows = connection.execute(sa.select(gate).where(gate.c.batch_id == batch, gate.c.state.in_(states))).mappings()
+        return [row for row in rows if row["task_id"] == task_id][:most]
+    # State by state, each in the order of its index: what a table of millions has long done is not read to be sorted.
+    found: list[Any] = []
+    for state in states:
+        query = sa.select(gate).where(gate.c.task_id == task_id, gate.c.state == state).order_by(gate.c.not_before)
+        if most > len(found):
+            found += connection.execute(query.limit(most - len(found))).mappings().all()
+    return found
 
 
-def _is_told_uncleared() -> ColumnElement[bool]:
+def _failed_states(connection: Connection, task: str) -> list[str]:
+    # Where nothing makes a row no longer pending, its done gate is how it is remembered, and no failure.
     finding = tables.finding
-    return sa.exists().where(
-        finding.c.kind == "pending-not-cleared",
-        finding.c.subject == sa.literal("task ", sa.Unicode(400)) + tables.task.c.name,
-        finding.c.closed_at.is_(None),
+    told = sa.select(finding.c.id).where(
+        finding.c.kind == "pending-not-cleared", finding.c.subject == f"task {task}", finding.c.closed_at.is_(None)
     )
+    failed = [GateState.FAILED.value, GateState.HELD.value]
+    return failed if connection.scalar(told) is None else [*failed, GateState.DONE.value]
 
 
 def finding_facts(connection: Connection) -> list[Facts]:
@@ -140,18 +159,13 @@ def finding_facts(connection: Connection) -> list[Facts]:
 
 def _task(connection: Connection, row: Any) -> Facts:
     gate, batch = tables.gate, tables.batch
-    gates: dict[str, int] = dict(
-        connection.execute(
-            sa.select(gate.c.state, sa.func.count()).where(gate.c.task_id == row["id"]).group_by(gate.c.state)
-        )
-        .tuples()
-        .all()
-    )
+    counted = sa.select(gate.c.state, sa.func.count().label("rows")).where(gate.c.task_id == row["id"])
+    gates = {one.state: one.rows for one in connection.execute(counted.group_by(gate.c.state))}
     sums = (
         connection.execute(
             sa.select(
                 sa.func.count().label("batches"),
-                total(sa.case((batch.c.state.in_([one.value for one in OPEN]), 1), else_=0)).label("open_batches"),
+                total(sa.case((batch.c.state.in_(_OPEN), 1), else_=0)).label("open_batches"),
                 total(sa.case((batch.c.state == "held", 1), else_=0)).label("held_batches"),
                 total(batch.c.input_tokens).label("input_tokens"),
                 total(batch.c.output_tokens).label("output_tokens"),
@@ -197,9 +211,15 @@ def _outcomes(connection: Connection, task_id: int) -> Facts:
     opened = connection.execute(
         sa.select(request.c.outcome, sa.func.count())
         .join(batch, batch.c.id == request.c.batch_id)
-        .where(batch.c.task_id == task_id, batch.c.closed_at.is_(None), request.c.outcome.is_not(None))
+        .where(
+            # Only a batch that answers were written of has any, and not while it waits at the vendor.
+            batch.c.task_id == task_id,
+            *on_their_way(_OPEN),
+            batch.c.applied_at.is_not(None),
+            request.c.outcome.is_not(None),
+        )
         .group_by(request.c.outcome)
-    ).tuples()
+    )
     counts = {name: int(number) for name, number in closed.items()}
     for outcome, number in opened:
         counts[str(outcome)] += number
@@ -208,7 +228,7 @@ def _outcomes(connection: Connection, task_id: int) -> Facts:
 
 def _batch(connection: Connection, row: Any) -> Facts:
     counts = {one.value: row[one.value] for one in tables.REQUEST_OUTCOMES if row[one.value]}
-    if row["closed_at"] is None:
+    if row["closed_at"] is None and row["applied_at"] is not None:
         counts = _open_counts(connection, row["id"])
     return {
         "batch": row["id"],
@@ -250,15 +270,15 @@ def _open_counts(connection: Connection, batch_id: int) -> Facts:
         sa.select(request.c.outcome, sa.func.count())
         .where(request.c.batch_id == batch_id, request.c.outcome.is_not(None))
         .group_by(request.c.outcome)
-    ).tuples()
+    )
     return {str(outcome): number for outcome, number in rows}
 
 
-def _failure(row: Any) -> Facts:
+def _failure(task: str, row: Any) -> Facts:
     outcome = Outcome(row["outcome"]) if row["outcome"] else None
     key = key_label(RowKey(row["key_int"], row["key_text"], row["key_hash"]))
     return {
-        "task": row["task"],
+        "task": task,
         "key": key,
         "state": row["state"],
         "outcome": row["outcome"],
@@ -268,7 +288,7 @@ def _failure(row: Any) -> Facts:
         "unpaid_tries": row["unpaid_tries"],
         "batch": row["batch_id"],
         "since": row["changed_at"],
-        "next_step": _next_step(row["task"], row["state"], outcome),
+        "next_step": _next_step(task, row["state"], outcome),
     }
 
 

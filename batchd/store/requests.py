@@ -4,16 +4,28 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from batchd.core.keys import RowKey
 from batchd.core.model import FinishedRequest, NewRequest, OpenRequest
 from batchd.core.outcomes import Tries
 from batchd.store import tables
-from batchd.store.chunks import chunks
+from batchd.store.chunks import numbered
 from batchd.store.dialects.base import LedgerDialect
+from batchd.store.ledger_rows import LedgerRows
 
-_NUMBERS_A_QUERY = 400
+# What a request gets with its outcome.
+_FINISH = (
+    "outcome",
+    "finish_reason",
+    "error_code",
+    "error_text",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_nano_usd",
+)
 
 
 class SqlRequests:
@@ -25,23 +37,12 @@ class SqlRequests:
 
     def add(self, batch_id: int, requests: Sequence[NewRequest]) -> None:
         """Records a batch's requests."""
-        if not requests:
-            return
-        self._connection.execute(
-            sa.insert(tables.request),
-            [
-                {
-                    "batch_id": batch_id,
-                    "seq": one.seq,
-                    "key_int": one.key.integer,
-                    "key_text": one.key.text,
-                    "key_hash": one.key.digest,
-                    "guard": one.guard,
-                    "guard_value": one.guard_value,
-                }
-                for one in requests
-            ],
+        columns = ("batch_id", "seq", "key_int", "key_text", "key_hash", "guard", "guard_value")
+        rows = (
+            (batch_id, one.seq, one.key.integer, one.key.text, one.key.digest, one.guard, one.guard_value)
+            for one in requests
         )
+        LedgerRows(self._connection, self._dialect, tables.request).add(columns, rows)
 
     def seqs(self, batch_id: int) -> frozenset[int]:
         """Numbers of all requests of a batch."""
@@ -61,78 +62,51 @@ class SqlRequests:
 
     def lock_open(self, batch_id: int, seqs: Sequence[int]) -> list[OpenRequest]:
         """Those still without an outcome; so a COMMIT whose answer was lost is settled by looking."""
-        return [one for some in chunks(sorted(seqs), _NUMBERS_A_QUERY) for one in self._lock_some(batch_id, some)]
+        return [one for among in numbered(tables.request.c.seq, seqs) for one in self._lock_some(batch_id, among)]
 
-    def _lock_some(self, batch_id: int, seqs: Sequence[int]) -> list[OpenRequest]:
+    def _lock_some(self, batch_id: int, among: ColumnElement[bool]) -> list[OpenRequest]:
         request, gate = tables.request, tables.gate
         query = (
             sa.select(
                 request.c.seq,
                 request.c.key_int,
                 request.c.key_text,
+                request.c.key_hash,
                 request.c.guard,
                 request.c.guard_value,
-                request.c.key_hash,
                 gate.c.paid_tries,
                 gate.c.unpaid_tries,
             )
             .select_from(
                 request.outerjoin(gate, sa.and_(gate.c.batch_id == request.c.batch_id, gate.c.seq == request.c.seq))
             )
-            .where(request.c.batch_id == batch_id, request.c.seq.in_(list(seqs)), request.c.outcome.is_(None))
+            .where(request.c.batch_id == batch_id, among, request.c.outcome.is_(None))
             .order_by(request.c.seq)
         )
-        return [_open_request(row) for row in self._connection.execute(self._dialect.locked(query, request))]
+        rows = self._connection.execute(self._dialect.locked(query, request)).all()
+        return [
+            OpenRequest(seq, RowKey(number, text, digest), guard, guard_value, Tries(paid or 0, unpaid or 0))
+            for seq, number, text, digest, guard, guard_value, paid, unpaid in rows
+        ]
 
     def finish(self, batch_id: int, finished: Sequence[FinishedRequest]) -> None:
         """Gives each request its outcome; one that has one already is left alone."""
-        if not finished:
-            return
-        request = tables.request
-        statement = (
-            sa.update(request)
-            .where(
-                request.c.batch_id == sa.bindparam("b"),
-                request.c.seq == sa.bindparam("s"),
-                request.c.outcome.is_(None),
-            )
-            .values(
-                outcome=sa.bindparam("o"),
-                finish_reason=sa.bindparam("f"),
-                error_code=sa.bindparam("c"),
-                error_text=sa.bindparam("t"),
-                input_tokens=sa.bindparam("ti"),
-                cached_tokens=sa.bindparam("tc"),
-                output_tokens=sa.bindparam("to"),
-                reasoning_tokens=sa.bindparam("tr"),
-                cost_nano_usd=sa.bindparam("n"),
-                finished_at=self._dialect.now(),
-            )
-        )
-        self._connection.execute(statement, [_finish_parameters(batch_id, one) for one in finished])
+        rows = ((batch_id, *_finish(one)) for one in finished)
+        requests = LedgerRows(self._connection, self._dialect, tables.request)
+        requests.change(("batch_id", "seq"), _FINISH, rows, clock="finished_at", unset="outcome")
 
 
-def _open_request(row: Any) -> OpenRequest:
-    return OpenRequest(
-        seq=row.seq,
-        key=RowKey(row.key_int, row.key_text, row.key_hash),
-        guard=row.guard,
-        guard_value=row.guard_value,
-        tries=Tries(row.paid_tries or 0, row.unpaid_tries or 0),
+def _finish(one: FinishedRequest) -> tuple[Any, ...]:
+    usage = one.usage
+    return (
+        one.seq,
+        one.outcome.value,
+        one.finish_reason or None,
+        one.code or None,
+        one.sentence or None,
+        usage.input,
+        usage.cached,
+        usage.output,
+        usage.reasoning,
+        one.cost,
     )
-
-
-def _finish_parameters(batch_id: int, one: FinishedRequest) -> dict[str, Any]:
-    return {
-        "b": batch_id,
-        "s": one.seq,
-        "o": one.outcome.value,
-        "f": one.finish_reason or None,
-        "c": one.code or None,
-        "t": one.sentence or None,
-        "ti": one.usage.input,
-        "tc": one.usage.cached,
-        "to": one.usage.output,
-        "tr": one.usage.reasoning,
-        "n": one.cost,
-    }

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, TableClause
+from sqlalchemy import ColumnElement, Connection, Select, TableClause
 from sqlalchemy.exc import DBAPIError
 
 from batchd.core.guards import guard_of
@@ -18,9 +18,9 @@ from batchd.core.tasks import TaskDefinition
 from batchd.errors import DatabaseError, DataRefusedError
 from batchd.store import tables
 from batchd.store.dialects.base import Fault, LedgerDialect
-from batchd.store.dialects.row_write import Change, RowWrite
+from batchd.store.dialects.row_write import RowWrite
 from batchd.store.gates import gated_identities
-from batchd.store.keyed import Found, KeyedTable, table_clause
+from batchd.store.keyed import KeyedTable, table_clause
 
 FLAG = "batchd_pending"
 _PAGE = 5000
@@ -57,6 +57,10 @@ class SqlRows:
         self._source = KeyedTable(connection, dialect, source_table(definition, dialect), definition.key)
         self._keys = self._source.keys
         self._pending = pending_clause(definition.pending)
+        # Read once: a task is asked for them with every row.
+        self._inputs, self._outputs = definition.inputs, definition.outputs
+        self._whole = _Look((*self._inputs, *self._outputs), self._outputs, definition.guard_column)
+        self._quick = _Look(self._outputs, self._outputs, definition.guard_column)
 
     @property
     def _wanted(self) -> ColumnElement[Any]:
@@ -65,15 +69,31 @@ class SqlRows:
 
     def claimable(self, after: tuple[Any, ...] | None, limit: int) -> KeyPage:
         """Pending rows without a gate, in key order; only their keys, so that gated rows cost little."""
-        query = sa.select(*self._keys).where(
+        found = self._connection.execute(self._claimable((), after, limit)).all()
+        keys = [key for key, _ in self._encoded(found)]
+        return KeyPage(tuple(self._ungated(keys)), self._last(found, limit), len(found) - len(keys))
+
+    def claimable_rows(self, after: tuple[Any, ...] | None, limit: int) -> tuple[KeyPage, list[SourceRow]]:
+        """The same with the rows as :meth:`read` gives them; in one look, where the database leaves out the gated."""
+        if not self._definition.has_integer_key:
+            page = self.claimable(after, limit)
+            return page, self.read(page.keys)
+        found = self._connection.execute(self._claimable(self._whole.names, after, limit)).all()
+        rows = [self._source_row(key, values) for key, values in self._encoded(found)]
+        keys = tuple(row.key for row in rows)
+        return KeyPage(keys, self._last(found, limit), len(found) - len(keys)), rows
+
+    def _claimable(self, names: Sequence[str], after: tuple[Any, ...] | None, limit: int) -> Select[Any]:
+        """The next claimable rows in key order: their keys, and columns of these names."""
+        query = sa.select(*self._keys, *(self._source.clause.c[name] for name in names)).where(
             self._wanted, *(key.is_not(None) for key in self._keys), *self._beyond(after)
         )
         if self._definition.has_integer_key:
-            query = query.where(~self._integer_gate())
-        found = self._connection.execute(query.order_by(*self._keys).limit(limit)).all()
-        keys, unusable = self._encoded(found)
-        last = tuple(found[-1]) if len(found) == limit else None
-        return KeyPage(tuple(self._ungated(keys)), last, unusable)
+            query = query.where(~self._integer_gate(after))
+        return query.order_by(*self._keys).limit(limit)
+
+    def _last(self, found: Sequence[Any], limit: int) -> tuple[Any, ...] | None:
+        return tuple(found[-1][: len(self._keys)]) if len(found) == limit else None
 
     def count_claimable(self) -> int:
         """How many pending rows are not in work, failed, held or done."""
@@ -88,7 +108,7 @@ class SqlRows:
 
     def read(self, keys: Sequence[RowKey]) -> list[SourceRow]:
         """The rows in the order of ``keys``; those that vanished are left out."""
-        found = {key.identity: row for key, row in self._source.find(keys, self._guarded())}
+        found = {key.identity: row for key, row in self._source.find(keys, self._whole.names)}
         return [self._source_row(key, found[key.identity]) for key in keys if key.identity in found]
 
     def pending_among(self, keys: Sequence[RowKey]) -> frozenset[tuple[int, str]]:
@@ -103,18 +123,13 @@ class SqlRows:
         """Reads the rows under the lock. An equal guard column saves reading the inputs."""
         keys = [one.key for one in requests]
         if self._definition.guard_column is None:
-            return {
-                key.identity: self._row_now(key, row, guarded=True) for key, row in self._locked(keys, self._guarded())
-            }
+            return self._locked(keys, self._whole)
         seen = {one.key.identity: one.guard_value for one in requests}
-        quick = [*self._definition.outputs, self._definition.guard_column]
-        now = {key.identity: self._row_now(key, row, guarded=False) for key, row in self._locked(keys, quick)}
+        now = self._locked(keys, self._quick)
         moved = [
             row.key for row in now.values() if row.guard_value is None or row.guard_value != seen[row.key.identity]
         ]
-        for key, row in self._locked(moved, self._guarded()):
-            now[key.identity] = self._row_now(key, row, guarded=True)
-        return now
+        return now | self._locked(moved, self._whole)
 
     def write(self, values: Sequence[tuple[RowKey, Mapping[str, Any]]]) -> None:
         """Writes answers and markers. Raises DataRefusedError where the values are refused."""
@@ -125,8 +140,9 @@ class SqlRows:
             for name, marker in self._definition.on_success.items()
             if marker.source == "now"
         }
-        changes = [(self._source.codec.decode(key), columns) for key, columns in values]
-        written = self._written(changes, clocks)
+        columns, decode = list(values[0][1]), self._source.codec.decode
+        rows = [(*decode(key), *(said[name] for name in columns)) for key, said in values]
+        written = self._written(RowWrite(self._source.clause, self._source.key, columns, rows, clocks))
         if written != len(values):
             raise DatabaseError(
                 f"table {self._definition.written_table}: {len(values)} rows were to be written, {written} were found; "
@@ -134,26 +150,28 @@ class SqlRows:
                 next_command="check that key names a unique key: batchd check-config",
             )
 
-    def _written(self, changes: Sequence[Change], clocks: Mapping[str, ColumnElement[Any]]) -> int:
+    def _written(self, write: RowWrite) -> int:
         # Here, and not for every statement: a constraint of the ledger that fails is not the row's fault.
         try:
-            return self._put(changes, clocks)
+            return self._put(write)
         except DBAPIError as error:
             if self._dialect.fault(error) in {Fault.DATA, Fault.DUPLICATE}:
                 raise DataRefusedError(values_refused(self._dialect.code(error))) from error
             raise
 
-    def _put(self, changes: Sequence[Change], clocks: Mapping[str, ColumnElement[Any]]) -> int:
+    def _put(self, write: RowWrite) -> int:
         """Writes, in the database's own way; returns how many rows were found."""
-        write = RowWrite(self._source.clause, self._source.key, changes, clocks)
         return self._dialect.update_rows(self._connection, write)
 
-    def _guarded(self) -> list[str]:
-        guard = [self._definition.guard_column] if self._definition.guard_column else []
-        return list(dict.fromkeys([*self._definition.inputs, *self._definition.outputs, *guard]))
-
-    def _locked(self, keys: Sequence[RowKey], names: Sequence[str]) -> Found:
-        return self._source.find(keys, names, self._flag(), locked=True)
+    def _locked(self, keys: Sequence[RowKey], look: "_Look") -> dict[tuple[int, str], RowNow]:
+        found = self._source.find(keys, look.names, self._flag(), locked=True)
+        guarded = look is self._whole
+        return {
+            key.identity: RowNow(
+                key, bool(row[-1]), look.guard(row) if guarded else None, look.guard_value(row), look.before(row)
+            )
+            for key, row in found
+        }
 
     def _flag(self) -> ColumnElement[Any]:
         return sa.case((self._pending, 1), else_=0).label(FLAG)
@@ -167,16 +185,18 @@ class SqlRows:
             beyond = sa.and_(column >= part, sa.or_(column > part, beyond))
         return [beyond]
 
-    def _integer_gate(self) -> ColumnElement[bool]:
+    def _integer_gate(self, after: tuple[Any, ...] | None = None) -> ColumnElement[bool]:
         gate = tables.gate
+        # Said of the gates as well, so that none is looked at that no row of the page can have.
+        beyond = () if after is None else (gate.c.key_int > after[0],)
         return sa.exists().where(
-            gate.c.task_id == self._task_id, gate.c.key_int == self._keys[0], gate.c.key_hash == ""
+            gate.c.task_id == self._task_id, gate.c.key_int == self._keys[0], gate.c.key_hash == "", *beyond
         )
 
     def _ungated(self, keys: Sequence[RowKey]) -> Sequence[RowKey]:
         if self._definition.has_integer_key or not keys:
             return keys
-        gated = gated_identities(self._connection, self._task_id, keys)
+        gated = gated_identities(self._connection, self._dialect, self._task_id, keys)
         return [key for key in keys if key.identity not in gated]
 
     def _pages(self) -> Iterator[Sequence[RowKey]]:
@@ -186,40 +206,49 @@ class SqlRows:
             page = self.claimable(page.last, _PAGE)
             yield page.keys
 
-    def _encoded(self, rows: Sequence[Any]) -> tuple[list[RowKey], int]:
-        keys, unusable = [], 0
+    def _encoded(self, rows: Sequence[Any]) -> Iterator[tuple[RowKey, tuple[Any, ...]]]:
+        """Key and other values of each row whose key can be used."""
+        parts = len(self._keys)
         for row in rows:
             try:
-                keys.append(self._source.codec.encode(tuple(row)))
+                key = self._source.codec.encode(row[:parts])
             except UnusableKeyError:
-                unusable += 1
-        return keys, unusable
+                continue
+            yield key, row[parts:]
 
-    def _source_row(self, key: RowKey, row: Mapping[str, Any]) -> SourceRow:
-        return SourceRow(
-            key=key,
-            inputs={name: row[name] for name in self._definition.inputs},
-            guard=self._guard(row),
-            guard_value=self._guard_value(row),
-        )
+    def _source_row(self, key: RowKey, row: tuple[Any, ...]) -> SourceRow:
+        # The inputs come first of what is read.
+        inputs = dict(zip(self._inputs, row, strict=False))
+        return SourceRow(key, inputs, self._whole.guard(row), self._whole.guard_value(row))
 
-    def _row_now(self, key: RowKey, row: Mapping[str, Any], *, guarded: bool) -> RowNow:
-        return RowNow(
-            key=key,
-            pending=bool(row[FLAG]),
-            guard=self._guard(row) if guarded else None,
-            guard_value=self._guard_value(row),
-            before={name: row[name] for name in self._definition.outputs},
-        )
 
-    def _guard(self, row: Mapping[str, Any]) -> str:
-        names = dict.fromkeys([*self._definition.inputs, *self._definition.outputs])
-        return guard_of(row[name] for name in names)
+class _Look:
+    """What of a row is read: its columns' names, and where each of them stands in what comes back.
 
-    def _guard_value(self, row: Mapping[str, Any]) -> str | None:
-        if self._definition.guard_column is None:
-            return None
-        value = row[self._definition.guard_column]
+    Args:
+        compared: columns that the guard is made of; they come first, each once.
+        outputs: those among them whose values are kept as they were.
+        guard_column: the quick guard, where the task has one.
+    """
+
+    def __init__(self, compared: Sequence[str], outputs: Sequence[str], guard_column: str | None) -> None:
+        first = dict.fromkeys(compared)
+        self.names = tuple(dict.fromkeys([*first, *([guard_column] if guard_column else [])]))
+        self._compared = len(first)
+        self._outputs = [(name, self.names.index(name)) for name in outputs]
+        self._guard_at = None if guard_column is None else self.names.index(guard_column)
+
+    def guard(self, row: tuple[Any, ...]) -> str:
+        """The hash over what is compared."""
+        return guard_of(row[: self._compared])
+
+    def before(self, row: tuple[Any, ...]) -> dict[str, Any]:
+        """The columns to be written, as they are."""
+        return {name: row[at] for name, at in self._outputs}
+
+    def guard_value(self, row: tuple[Any, ...]) -> str | None:
+        """The guard column's value as text; None where there is none."""
+        value = None if self._guard_at is None else row[self._guard_at]
         if value is None:
             return None
         text = value.hex() if isinstance(value, bytes) else str(value)

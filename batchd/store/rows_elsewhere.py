@@ -5,6 +5,7 @@ rows are read after that, in the same transaction.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,15 +14,15 @@ from sqlalchemy.exc import DBAPIError
 
 from batchd.core.guards import guard_of
 from batchd.core.keys import RowKey
-from batchd.core.model import OpenRequest, RowNow, SourceRow
+from batchd.core.model import KeyPage, OpenRequest, RowNow, SourceRow
 from batchd.core.tasks import KeyColumn, Target, TaskDefinition
 from batchd.errors import DataRefusedError, KeyTakenError
 from batchd.store.dialects.base import Fault, LedgerDialect
-from batchd.store.dialects.row_write import Change, RowWrite
+from batchd.store.dialects.row_write import RowWrite
 from batchd.store.keyed import KeyedTable, table_clause
-from batchd.store.rows import FLAG, SqlRows, values_refused
+from batchd.store.rows import SqlRows, values_refused
 
-Standing = dict[tuple[int, str], Mapping[str, Any]]
+Standing = dict[tuple[int, str], dict[str, Any]]
 
 
 class SqlRowsElsewhere(SqlRows):
@@ -46,12 +47,17 @@ class SqlRowsElsewhere(SqlRows):
         there = row_there(self._target, self._source)
         return sa.and_(self._pending, ~there if self._adds else there)
 
+    def claimable_rows(self, after: tuple[Any, ...] | None, limit: int) -> tuple[KeyPage, list[SourceRow]]:
+        """In two looks, for two tables are to be read."""
+        page = self.claimable(after, limit)
+        return page, self.read(page.keys)
+
     def read(self, keys: Sequence[RowKey]) -> list[SourceRow]:
         """The rows in the order of ``keys``; those that vanished, or have no row to fill, are left out."""
         standing = self._standing(keys)
-        found = {key.identity: row for key, row in self._source.find(keys, self._definition.inputs)}
+        found = {key.identity: row for key, row in self._source.find(keys, self._inputs)}
         return [
-            SourceRow(key, self._inputs(row), self._guard_of(row, standing.get(key.identity)), None)
+            SourceRow(key, dict(zip(self._inputs, row, strict=True)), _guard(row, standing.get(key.identity)), None)
             for key in keys
             if (row := found.get(key.identity)) is not None and (self._adds or key.identity in standing)
         ]
@@ -62,24 +68,25 @@ class SqlRowsElsewhere(SqlRows):
         standing = self._standing(keys, locked=True)
         return {
             key.identity: self._now(key, row, standing.get(key.identity))
-            for key, row in self._source.find(keys, self._definition.inputs, self._flag())
+            for key, row in self._source.find(keys, self._inputs, self._flag())
             if self._adds or key.identity in standing
         }
 
-    def _now(self, key: RowKey, row: Mapping[str, Any], standing: Mapping[str, Any] | None) -> RowNow:
+    def _now(self, key: RowKey, row: tuple[Any, ...], standing: dict[str, Any] | None) -> RowNow:
+        *inputs, flag = row
         if self._adds:
             # Somebody else has added it: there is nothing left to be done.
-            pending, before = bool(row[FLAG]) and standing is None, None
+            pending, before = bool(flag) and standing is None, None
         else:
-            pending, before = bool(row[FLAG]), standing
-        return RowNow(key, pending, self._guard_of(row, standing), None, before)
+            pending, before = bool(flag), standing
+        return RowNow(key, pending, _guard(inputs, standing), None, before)
 
     def _standing(self, keys: Sequence[RowKey], *, locked: bool = False) -> Standing:
         """What stands in the other table: the columns to be written, or only that there is a row already."""
-        names = () if self._adds else self._definition.outputs
+        names = () if self._adds else self._outputs
         # A row that is not there can't be locked; the other table's unique key keeps it from being added twice.
         rows = self._target.find(keys, names, locked=locked and not self._adds)
-        return {key.identity: {name: row[name] for name in names} for key, row in rows}
+        return {key.identity: dict(zip(names, row, strict=True)) for key, row in rows}
 
     def write(self, values: Sequence[tuple[RowKey, Mapping[str, Any]]]) -> None:
         """Writes answers and markers. Raises DataRefusedError where the values, or the keys, are refused."""
@@ -92,8 +99,8 @@ class SqlRowsElsewhere(SqlRows):
         if len(self._standing(keys)) != len(keys):
             raise DataRefusedError("a column of the key keeps another value than it was given")
 
-    def _put(self, changes: Sequence[Change], clocks: Mapping[str, ColumnElement[Any]]) -> int:
-        write = RowWrite(self._target.clause, self._target.key, changes, clocks)
+    def _put(self, write: RowWrite) -> int:
+        write = replace(write, table=self._target.clause, keys=self._target.key)
         if not self._adds:
             return self._dialect.update_rows(self._connection, write)
         try:
@@ -103,12 +110,10 @@ class SqlRowsElsewhere(SqlRows):
                 raise KeyTakenError(values_refused(self._dialect.code(error))) from error
             raise
 
-    def _inputs(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: row[name] for name in self._definition.inputs}
 
-    def _guard_of(self, row: Mapping[str, Any], standing: Mapping[str, Any] | None) -> str:
-        """Over what was read, and over what is about to be overwritten; the two may share names."""
-        return guard_of([*self._inputs(row).values(), *(standing or {}).values()])
+def _guard(inputs: Sequence[Any], standing: dict[str, Any] | None) -> str:
+    """Over what was read, and over what is about to be overwritten; the two may share names."""
+    return guard_of([*inputs, *(standing or {}).values()])
 
 
 def row_there(target: KeyedTable, source: KeyedTable) -> ColumnElement[bool]:

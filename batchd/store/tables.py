@@ -216,6 +216,14 @@ event = Table(
     implicit_returning=False,
 )
 
+retention = Table(
+    "batchd_retention",
+    metadata,
+    Column("batch_id", BigInteger, primary_key=True),
+    Column("due_from", Moment),
+    Column("trimmed_at", Moment),
+)
+
 # A view that the command line reads too, apart from the tables: its words are said in one place.
 batches_view = Table(
     "batchd_v_batches",
@@ -228,4 +236,30 @@ batches_view = Table(
     Column("waits_since", Moment),
     Column("not_before", Moment),
     Column("settle_by", Moment),
+    Column("closed_at", Moment),
+)
+
+quota = Table(
+    "batchd_quota",
+    metadata,
+    Column("account", Unicode(200), primary_key=True),
+    Column("model", Unicode(200), primary_key=True),
+    Column("learnt_tokens", BigInteger),
+    Column("told", Integer, nullable=False),
+    Column("learnt_at", Moment),
+    Column("asked_at", Moment, nullable=False),
+)
+
+enqueued = Table(
+    "batchd_enqueued",
+    metadata,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("task_id", BigInteger, nullable=False),
+    Column("account", Unicode(200), nullable=False),
+    Column("model", Unicode(200), nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("reserved_at", Moment),
+    Column("beside", BigInteger),
+    Column("waits_since", Moment),
+    Column("turn_at", Moment),
 )

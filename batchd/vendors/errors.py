@@ -12,6 +12,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
+from batchd.core.quota import TOKEN_LIMIT, told_limit
 from batchd.errors import (
     VendorAuthError,
     VendorBillingError,
@@ -84,6 +85,7 @@ class _Refusal:
     passing: bool
     request_id: str
     retry_after: float | None
+    token_limit: int | None
 
 
 def error_for(call: Call, reply: Reply, where: str) -> VendorError:
@@ -99,7 +101,13 @@ def error_for(call: Call, reply: Reply, where: str) -> VendorError:
     code = refusal.code or f"http_{refusal.status}"
     message = f"{where} did not {call}: HTTP {refusal.status}{_details(refusal)}{_consequence(call, kind)}"
     if kind is VendorBusyError:
-        return VendorBusyError(message, code=code, request_id=refusal.request_id, retry_after=refusal.retry_after)
+        return VendorBusyError(
+            message,
+            code=code,
+            request_id=refusal.request_id,
+            retry_after=refusal.retry_after,
+            token_limit=refusal.token_limit,
+        )
     return kind(message, code=code, request_id=refusal.request_id, next_command=next_command)
 
 
@@ -173,6 +181,8 @@ def _read(reply: Reply) -> _Refusal:
         passing=bool(_PASSING & {code, kind}),
         request_id=request_id_of(reply.headers),
         retry_after=_retry_after(reply.headers),
+        # The one thing that is taken from a message: a number.
+        token_limit=told_limit(str(fields.get("message"))) if code == TOKEN_LIMIT else None,
     )
 
 

@@ -24,10 +24,14 @@ GRANT SELECT, INSERT, UPDATE ON batchd.batchd_task TO batchd_runtime;
 GRANT SELECT, INSERT ON batchd.batchd_task_version TO batchd_runtime;
 GRANT SELECT, INSERT, UPDATE ON batchd.batchd_batch TO batchd_runtime;
 GRANT SELECT, INSERT ON batchd.batchd_watch TO batchd_runtime;
-GRANT SELECT, INSERT, UPDATE ON batchd.batchd_request TO batchd_runtime;
+GRANT SELECT, INSERT, UPDATE ON batchd.batchd_quota TO batchd_runtime;
+GRANT SELECT, INSERT, UPDATE ON batchd.batchd_enqueued TO batchd_runtime;
+-- Requests, and what is kept of their rows, are removed where keep_ledger says so, and nowhere else.
+GRANT SELECT, INSERT, UPDATE, DELETE ON batchd.batchd_request TO batchd_runtime;
 -- A row that is done, or due again, has no gate any more.
 GRANT SELECT, INSERT, UPDATE, DELETE ON batchd.batchd_gate TO batchd_runtime;
-GRANT SELECT, INSERT ON batchd.batchd_content TO batchd_runtime;
+GRANT SELECT, INSERT, DELETE ON batchd.batchd_content TO batchd_runtime;
+GRANT SELECT, INSERT, UPDATE ON batchd.batchd_retention TO batchd_runtime;
 GRANT SELECT, INSERT, UPDATE ON batchd.batchd_finding TO batchd_runtime;
 -- What happened is written once and never changed.
 GRANT SELECT, INSERT ON batchd.batchd_event TO batchd_runtime;
@@ -44,10 +48,13 @@ GRANT SELECT ON batchd.batchd_task TO batchd_reader;
 GRANT SELECT ON batchd.batchd_task_version TO batchd_reader;
 GRANT SELECT ON batchd.batchd_batch TO batchd_reader;
 GRANT SELECT ON batchd.batchd_watch TO batchd_reader;
+GRANT SELECT ON batchd.batchd_quota TO batchd_reader;
+GRANT SELECT ON batchd.batchd_enqueued TO batchd_reader;
 GRANT SELECT ON batchd.batchd_request TO batchd_reader;
 GRANT SELECT ON batchd.batchd_gate TO batchd_reader;
 GRANT SELECT ON batchd.batchd_finding TO batchd_reader;
 GRANT SELECT ON batchd.batchd_event TO batchd_reader;
+GRANT SELECT ON batchd.batchd_retention TO batchd_reader;
 GRANT SELECT ON batchd.batchd_v_tasks TO batchd_reader;
 GRANT SELECT ON batchd.batchd_v_batches TO batchd_reader;
 GRANT SELECT ON batchd.batchd_v_failures TO batchd_reader;

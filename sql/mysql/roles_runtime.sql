@@ -20,10 +20,14 @@ GRANT SELECT, INSERT, UPDATE ON batchd_task TO batchd_runtime;
 GRANT SELECT, INSERT ON batchd_task_version TO batchd_runtime;
 GRANT SELECT, INSERT, UPDATE ON batchd_batch TO batchd_runtime;
 GRANT SELECT, INSERT ON batchd_watch TO batchd_runtime;
-GRANT SELECT, INSERT, UPDATE ON batchd_request TO batchd_runtime;
+GRANT SELECT, INSERT, UPDATE ON batchd_quota TO batchd_runtime;
+GRANT SELECT, INSERT, UPDATE ON batchd_enqueued TO batchd_runtime;
+-- Requests, and what is kept of their rows, are removed where keep_ledger says so, and nowhere else.
+GRANT SELECT, INSERT, UPDATE, DELETE ON batchd_request TO batchd_runtime;
 -- A row that is done, or due again, has no gate any more.
 GRANT SELECT, INSERT, UPDATE, DELETE ON batchd_gate TO batchd_runtime;
-GRANT SELECT, INSERT ON batchd_content TO batchd_runtime;
+GRANT SELECT, INSERT, DELETE ON batchd_content TO batchd_runtime;
+GRANT SELECT, INSERT, UPDATE ON batchd_retention TO batchd_runtime;
 GRANT SELECT, INSERT, UPDATE ON batchd_finding TO batchd_runtime;
 -- What happened is written once and never changed.
 GRANT SELECT, INSERT ON batchd_event TO batchd_runtime;
@@ -42,10 +46,13 @@ GRANT SELECT ON batchd_task TO batchd_reader;
 GRANT SELECT ON batchd_task_version TO batchd_reader;
 GRANT SELECT ON batchd_batch TO batchd_reader;
 GRANT SELECT ON batchd_watch TO batchd_reader;
+GRANT SELECT ON batchd_quota TO batchd_reader;
+GRANT SELECT ON batchd_enqueued TO batchd_reader;
 GRANT SELECT ON batchd_request TO batchd_reader;
 GRANT SELECT ON batchd_gate TO batchd_reader;
 GRANT SELECT ON batchd_finding TO batchd_reader;
 GRANT SELECT ON batchd_event TO batchd_reader;
+GRANT SELECT ON batchd_retention TO batchd_reader;
 GRANT SELECT ON batchd_v_tasks TO batchd_reader;
 GRANT SELECT ON batchd_v_batches TO batchd_reader;
 GRANT SELECT ON batchd_v_failures TO batchd_reader;

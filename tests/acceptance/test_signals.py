@@ -1,24 +1,28 @@
 """Signals at every fault point: the unit in hand is finished, nothing stays leased, the next run goes on."""
 
 import signal
-import subprocess
-import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.cli_world import command_environment
+from tests.acceptance.signalled import (
+    DONE,
+    INTERRUPTED,
+    PATIENCE,
+    RUN,
+    add_rows,
+    assert_all_done,
+    assert_left_in_order,
+    pressed_until_it_ends,
+    real_command,
+    wait_until_passed,
+)
 from tests.drills.forking import Ended
 from tests.drills.scenarios import route, routes
 from tests.drills.slot import Slot
 
-PATIENCE = 30.0
-RUN = ("run", "--until-idle")
 DAEMON = ("run",)
-DONE = Ended(0, None)
-INTERRUPTED = Ended(130, None)
 # Every step of a plain run, by what it belongs to; a test holds this list to what a run passes.
 STEPS = {
     "claim": (
@@ -31,7 +35,7 @@ STEPS = {
         "claim.release",
     ),
     "lease": ("lease.take", "lease.release"),
-    "submit": ("submit.upload", "submit.intent", "submit.create", "submit.record"),
+    "submit": ("submit.reserve", "submit.upload", "submit.intent", "submit.create", "submit.record"),
     "poll": ("poll.retrieve", "poll.record"),
     "list": ("poll.list",),
     "collect": ("collect.download", "collect.record"),
@@ -67,16 +71,6 @@ def slot(place: Slot) -> Iterator[Slot]:
     place.vendor.control("DELETE", "faults")
 
 
-def add_rows(slot: Slot, number: int) -> None:
-    """More pending rows."""
-    slot.execute(
-        "WITH RECURSIVE one(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM one WHERE id < ?)"
-        " INSERT INTO person (id, resume) SELECT id + top, 'Ada Number' || (id + top)"
-        " FROM one, (SELECT coalesce(max(id), 0) AS top FROM person)",
-        number,
-    )
-
-
 def prepare(slot: Slot, group: str) -> None:
     """Rows that lead a daemon through this group's points: one batch is asked for by its name, several by a list."""
     add_rows(slot, {"poll": 1, "list": 7}.get(group, 3))
@@ -90,29 +84,6 @@ def run(slot: Slot, *arguments: str, failpoint: str) -> Ended:
         return slot.start(*arguments, failpoint=failpoint).wait(PATIENCE)
     except TimeoutError:
         pytest.fail(f"{failpoint} was not passed, or ended nothing\n{slot.said()}")
-
-
-def assert_left_in_order(slot: Slot, after: str) -> None:
-    """Nothing is leased, and every open batch stands where the next run finds it."""
-    leased = slot.execute(
-        "SELECT 'batch', id FROM batchd_batch WHERE lease_owner IS NOT NULL"
-        " UNION ALL SELECT 'task', id FROM batchd_task WHERE lease_owner IS NOT NULL"
-    )
-    assert [] == leased, f"still leased after {after}\n{slot.said()}"
-    submitting = slot.execute("SELECT id FROM batchd_batch WHERE state = 'submitting'")
-    assert [] == submitting, f"the create in hand was not finished after {after}\n{slot.said()}"
-
-
-def assert_all_done(slot: Slot) -> None:
-    """The next run ends as one that nobody disturbed: every row written once and paid for once."""
-    assert slot.run(*RUN) == DONE, slot.said()
-    ((rows, named),) = slot.execute("SELECT count(*), count(name) FROM person")
-    assert rows == named, slot.said()
-    assert {1} == set(Counter(key for (key,) in slot.execute("SELECT id FROM audit")).values())
-    assert [(0,)] == slot.execute("SELECT count(*) FROM batchd_gate")
-    assert {"closed"} == {state for (state,) in slot.execute("SELECT state FROM batchd_batch")}
-    assert [1] * rows == list(slot.vendor.paid().values())
-    assert [] == slot.execute("SELECT kind, subject FROM batchd_finding WHERE closed_at IS NULL")
 
 
 def test_the_steps_named_here_are_those_of_a_plain_run(slot: Slot) -> None:
@@ -204,34 +175,3 @@ def test_a_reader_that_has_gone_stops_no_work(slot: Slot) -> None:
     assert code == 0
     assert [(5,)] == slot.execute("SELECT count(*) FROM person WHERE done_at IS NOT NULL")
     assert_all_done(slot)
-
-
-def real_command(slot: Slot, *arguments: str) -> subprocess.Popen[bytes]:
-    """A process that ends as a user's does: with all that the interpreter does at its end."""
-    slot.points.unlink(missing_ok=True)
-    with slot.log.open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "batchd", *arguments],
-            cwd=slot.folder,
-            env=command_environment(BATCHD_FAILPOINT_LOG=str(slot.points)),
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
-
-
-def pressed_until_it_ends(process: subprocess.Popen[bytes]) -> int:
-    """Ctrl-C, and again: on a busy machine two may reach the process as one, as when a person presses too fast."""
-    deadline = time.monotonic() + 10.0
-    while (code := process.poll()) is None:
-        assert time.monotonic() < deadline, "it goes on in spite of Ctrl-C"
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
-    return code
-
-
-def wait_until_passed(slot: Slot, point: str) -> None:
-    """Waits until a traced command has come to a point."""
-    deadline = time.monotonic() + PATIENCE
-    while point not in slot.passed():
-        assert time.monotonic() < deadline, slot.said()
-        time.sleep(0.01)

@@ -31,8 +31,11 @@ def leased(desk: Desk) -> Lease:
 
 
 @pytest.mark.parametrize("db", DATABASES, indirect=True)
-def test_a_transaction_that_was_lost_in_the_middle_is_run_again_as_a_whole(desk: Desk) -> None:
+def test_a_transaction_that_was_lost_in_the_middle_is_run_again_as_a_whole(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing of the half behind the loss is kept: rows whose outcome were lost would be paid for again."""
+    monkeypatch.setattr(desk.store.dialect, "loses_transactions", True)
     lease, tries = leased(desk), list[int]()
 
     def work(ledger: Any) -> None:
@@ -53,6 +56,7 @@ def test_a_transaction_that_was_lost_in_the_middle_is_run_again_as_a_whole(desk:
 def test_a_transaction_that_is_lost_each_time_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told as a busy database, and nothing is kept."""
     monkeypatch.setattr(engine, "_soon", lambda _: 0.002)
+    monkeypatch.setattr(desk.store.dialect, "loses_transactions", True)
     lease = leased(desk)
 
     def work(ledger: Any) -> None:

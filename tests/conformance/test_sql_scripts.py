@@ -24,7 +24,7 @@ DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "mssql": "tsql"}
 SERVERS = list(DIALECTS)
 SCRIPTS = [path for server in SERVERS for path in sorted((SQL / server).glob("*.sql"))]
 # What sqlglot has no grammar for, and takes as it stands.
-UNPARSED = re.compile(r"(DO \$\$|CREATE ROLE |GRANT CREATE )")
+UNPARSED = re.compile(r"(DO \$\$|CREATE ROLE |GRANT CREATE |PREPARE made |EXECUTE made)")
 # MySQL has no index over some rows only: this column, NULL where a finding is closed, makes one of a unique key.
 MYSQLS_OWN = {("batchd_finding", "is_open")}
 
@@ -53,15 +53,21 @@ def parsed(server: str, text: str) -> list[exp.Expr]:
     return [one for one in found if one is not None and not isinstance(one, exp.Semicolon)]
 
 
-def created(server: str, script: str, kind: str) -> Iterator[exp.Create]:
-    for statement in parsed(server, read(server, script)):
-        yield from (one for one in statement.find_all(exp.Create) if one.kind == kind)
+def numbered(server: str) -> list[str]:
+    """The scripts that make a ledger, in order."""
+    return sorted(path.name for path in (SQL / server).glob("0*.sql"))
+
+
+def created(server: str, kind: str) -> Iterator[exp.Create]:
+    for script in numbered(server):
+        for statement in parsed(server, read(server, script)):
+            yield from (one for one in statement.find_all(exp.Create) if one.kind == kind)
 
 
 def columns_of(server: str) -> dict[tuple[str, str], Column]:
     return {
         (create.this.this.name, one.name): described(one)
-        for create in created(server, "001_ledger.sql", "TABLE")
+        for create in created(server, "TABLE")
         for one in create.this.find_all(exp.ColumnDef)
     }
 
@@ -93,7 +99,8 @@ def wanted(column: "sa.Column[object]") -> tuple[set[str], int | None]:
 
 def table_texts(server: str) -> dict[str, str]:
     """The text of each table's statement, without comments, schema and marks of national text."""
-    plain = re.sub(r"\bbatchd\.", "", code(read(server, "001_ledger.sql"))).replace("N'", "'")
+    whole = "\n".join(read(server, script) for script in numbered(server))
+    plain = re.sub(r"\bbatchd\.", "", code(whole)).replace("N'", "'")
     parts = re.split(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", plain)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
@@ -101,7 +108,7 @@ def table_texts(server: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def sqlite_ledger() -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(":memory:")) as database:
-        for name in ("001_ledger.sql", "002_views.sql"):
+        for name in numbered("sqlite"):
             database.executescript(read("sqlite", name))
         yield database
 
@@ -214,7 +221,7 @@ def test_closed_lists_and_bounds_are_sqlites(server: str) -> None:
 
     expected = checks("sqlite")
 
-    assert sum(len(found) for found in expected.values()) == 13
+    assert sum(len(found) for found in expected.values()) == 16
     assert expected == checks(server)
     assert table_texts(server)["batchd_batch"].count("held_from IS NOT NULL") == 1
 
@@ -224,7 +231,7 @@ def test_views_have_the_same_columns(server: str, sqlite_ledger: sqlite3.Connect
     """A query of a DBA's works on every database, in the same order of columns."""
     made = {
         create.find(exp.Table).name: [column.alias_or_name for column in create.expression.selects]  # type: ignore[union-attr]
-        for create in created(server, "002_views.sql", "VIEW")
+        for create in created(server, "VIEW")
     }
     views = [name for (name,) in sqlite_ledger.execute("SELECT name FROM sqlite_master WHERE type = 'view'")]
 

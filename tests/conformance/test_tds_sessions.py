@@ -93,7 +93,7 @@ def test_a_session_counts_again_after_a_write_that_failed(driver: OdbcDriver, mo
     """The next one to use it would find no row that it changed, and take its lease for lost."""
     monkeypatch.setattr("batchd.store.dialects.mssql_values.columns_of", lambda *_: {})
     key = KeyColumn(name="id", kind="integer", sql_type="INTEGER")
-    write = RowWrite(sa.table("item", sa.column("id"), sa.column("a")), [key], [((1,), {"a": "x"})], {})
+    write = RowWrite(sa.table("item", sa.column("id"), sa.column("a")), [key], ["a"], [(1, "x")], {})
     with connected(driver, **{"UPDATE t": told(547)}) as session:
 
         def refused() -> None:

@@ -14,6 +14,8 @@ Happening = Callable[[Slot], Command | None]
 RUN: Command = ("run", "--until-idle")
 # The SDK repeats what may be repeated twice; the fourth failure is the second call's.
 _OFTEN = 4
+# Two batches are asked for, or fetched, side by side: each may fail twice, and the fifth failure is one's third.
+_OFTEN_FOR_TWO = 5
 # For so long a batch is not in the vendor's list: longer than batchd looks for it.
 _HIDDEN = 6.0
 
@@ -125,7 +127,17 @@ SCENARIOS: tuple[Scenario, ...] = (
         "rows finished meanwhile", rows=22, change="finish three rows meanwhile", settings={"max_open_batches": 5}
     ),
     Scenario("many batches", rows=45, settings={"max_open_batches": 5, "batch_duration": "400ms"}),
+    Scenario(
+        "the vendor's quota is full",
+        rows=24,
+        settings={
+            "vendor": 'enqueued_tokens = { "gpt-6-luna" = 500 }',
+            "max_open_batches": 4,
+            "batch_duration": "400ms",
+        },
+    ),
     Scenario("files removed at the end", rows=12, settings={"daemon": 'keep_files = "0s"'}),
+    Scenario("requests removed at the end", rows=12, settings={"daemon": 'keep_files = "0s"\nkeep_ledger = "1ms"'}),
     Scenario("created, not answered", rows=12, faults=routes(route("batches.create", after_effect=True))),
     Scenario("not created, not answered", rows=12, faults=routes(route("batches.create"))),
     Scenario(
@@ -162,9 +174,9 @@ SCENARIOS: tuple[Scenario, ...] = (
         "looks that fail",
         rows=12,
         faults=routes(
-            route("batches.retrieve", times=_OFTEN),
+            route("batches.retrieve", times=_OFTEN_FOR_TWO),
             route("batches.retrieve", 404),
-            route("files.content", times=_OFTEN),
+            route("files.content", times=_OFTEN_FOR_TWO),
         ),
     ),
     Scenario(

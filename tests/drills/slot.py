@@ -24,6 +24,7 @@ resubmit = "{resubmit}"
 timeout = "{timeout}"
 create_timeout = "{create_timeout}"
 submit_grace = "{submit_grace}"
+{vendor}
 [daemon]
 check_interval = "50ms"
 apply_rows = {apply_rows}
@@ -51,6 +52,7 @@ SETTINGS: dict[str, Any] = {
     "timeout": "600s",
     "create_timeout": "900ms",
     "submit_grace": "1s",
+    "vendor": "",
     "apply_rows": 4,
     "lease": "5m",
     "daemon": "",

@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.servers.base import HOST, Owner, Process, Running, program
@@ -23,13 +24,23 @@ _SETTINGS = (
     "--skip-log-bin",
     "--skip-name-resolve",
 )
+# For who measures: what its makers think is right, flushing at each commit above all.
+AS_INSTALLED = (
+    "--character-set-server=utf8mb4",
+    "--collation-server=utf8mb4_general_ci",
+    "--max-allowed-packet=64M",
+    "--skip-name-resolve",
+)
 
 
 class MariaDB:
-    """MariaDB as it is installed here."""
+    """MariaDB as it is installed here; with settings for tests, or with others."""
 
     given = MARIADB
     package = "mariadb-server"
+
+    def __init__(self, settings: Sequence[str] = _SETTINGS) -> None:
+        self._settings = settings
 
     def is_installed(self) -> bool:
         return None not in {program("mariadbd"), program("mariadb-install-db")}
@@ -57,7 +68,7 @@ class MariaDB:
             lambda port: [
                 str(program("mariadbd")), "--no-defaults", f"--datadir={data}", f"--init-file={first}",
                 f"--bind-address={HOST}", f"--port={port}", "--socket=socket", "--pid-file=pid",
-                f"--tmpdir={temporary}", *_SETTINGS,
+                f"--tmpdir={temporary}", *self._settings,
             ],
             # Its data is about to be removed: there is nothing to write down.
             signal.SIGKILL,

@@ -4,6 +4,7 @@ import os
 import secrets
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.servers.base import HOST, Owner, Process, Running, program
@@ -22,13 +23,21 @@ _SETTINGS = {
     "unix_socket_directories": "",
     "wal_level": "minimal",
 }
+# For who measures: what its makers think is right, fsync above all.
+AS_INSTALLED: Mapping[str, str] = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+}
 
 
 class PostgreSQL:
-    """PostgreSQL as it is installed here, the newest version of several."""
+    """PostgreSQL as it is installed here, the newest version of several; with settings for tests, or with others."""
 
     given = POSTGRESQL
     package = "postgresql"
+
+    def __init__(self, settings: Mapping[str, str] = _SETTINGS) -> None:
+        self._settings = settings
 
     def is_installed(self) -> bool:
         return None not in {_program("initdb"), _program("postgres"), _program("pg_isready")}
@@ -43,7 +52,7 @@ class PostgreSQL:
             str(_program("initdb")), "--no-sync", "--auth=scram-sha-256", f"--pwfile={known}", "--username=postgres",
             "--encoding=UTF8", "--locale=C.UTF-8", str(data),
         )  # fmt: skip
-        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in self._settings.items()]
         process = Process(
             owner,
             folder / "postgresql.log",

@@ -13,7 +13,7 @@ from tests.fakes.answers import answered, by_seq, nothing
 from tests.fakes.vendor import unclear
 from tests.stages.bench import GOOD_ANSWER, Bench
 
-RECOVER, CLAIM, SUBMIT, POLL, COLLECT, APPLY, _ = BATCH_LANE
+RECOVER, CLAIM, SUBMIT, POLL, COLLECT, APPLY, *_ = BATCH_LANE
 
 
 def send_until_ended(bench: Bench, *resumes: str) -> None:

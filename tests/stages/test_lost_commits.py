@@ -90,6 +90,13 @@ def not_taken(bench: Bench) -> None:
     bench.run_until_quiet()
 
 
+def held_back(bench: Bench) -> None:
+    """The vendor's quota has room for one batch at a time."""
+    bench.run(SENDING[1])
+    bench.account(enqueued_tokens={"gpt-6-luna": 1})
+    bench.run_until_quiet()
+
+
 def input_lost(bench: Bench) -> None:
     """A batch's file is gone before it was sent."""
     bench.run(SENDING[1])
@@ -182,6 +189,7 @@ WAYS: dict[Way, tuple[str, ...]] = {
         "lease.take",
         "lease.release",
         "recover.accounts",
+        "submit.reserve",
         "submit.intent",
         "submit.record",
         "poll.record",
@@ -195,6 +203,7 @@ WAYS: dict[Way, tuple[str, ...]] = {
     not_found: ("recover.absent",),
     not_listed: ("recover.wait",),
     not_taken: ("submit.refusal",),
+    held_back: ("submit.wait",),
     input_lost: ("submit.lost_input",),
     learned_late: ("submit.record_late",),
     out_of_sight: ("poll.vanished", "poll.postpone"),
@@ -205,11 +214,20 @@ WAYS: dict[Way, tuple[str, ...]] = {
     unread: ("recover.unread", "recover.read", "recover.strangers"),
 }
 
-# Commits of stages that have drills of their own: late arrivals, a full disk, files that are tidied up.
-ELSEWHERE = {"recover.report_late", "recover.take_late", "room.report", "cleanup.record"}
+# Commits of stages that have drills of their own: late arrivals, a full disk, files and requests that are tidied up.
+ELSEWHERE = {
+    "recover.report_late",
+    "recover.take_late",
+    "room.report",
+    "cleanup.record",
+    "retention.remove",
+    "retention.remove_rest",
+    "retention.finish",
+}
 
 # They are passed once only on their way.
 ONCE = {
+    "submit.wait",
     "claim.failures",
     "submit.unknown",
     "recover.adopt",
@@ -311,8 +329,8 @@ def test_a_broken_commit_changes_nothing_in_the_end(
         "UPDATE main.batchd_batch SET lease_expires_at",
         "SELECT main.batchd_request.seq, main.batchd_request.key_int",
         "UPDATE person",
-        "INSERT INTO main.batchd_content",
-        "UPDATE main.batchd_request",
+        "INSERT INTO batchd_content",
+        "UPDATE batchd_request",
         "DELETE FROM main.batchd_gate",
         "UPDATE main.batchd_gate",
         "UPDATE main.batchd_batch SET applied_at",

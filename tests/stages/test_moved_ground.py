@@ -186,6 +186,6 @@ def test_a_copy_removes_no_file_that_its_original_needs(bench: Bench) -> None:
     installation.adopt_copied(copied.engine, copied.dialect, copied.url, actor="a person")
     store = copied.store(actor="other", is_dead=lambda _: False)
 
-    run_pass(BATCH_LANE[-1:], replace(bench.place, store=store, keep_files=0.0), EVERYTHING, Orders())
+    run_pass(BATCH_LANE[-2:], replace(bench.place, store=store, keep_files=0.0), EVERYTHING, Orders())
 
     assert bench.spool.input_path(bench.batch()["uid"]).exists()

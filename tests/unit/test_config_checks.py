@@ -192,10 +192,10 @@ def test_a_warning_has_its_place(tmp_path: Path) -> None:
     assert warning.message.startswith("tasks.resumes.pending: the task writes no column")
 
 
-def test_a_key_without_effect_is_warned_of(tmp_path: Path) -> None:
-    """Nobody should rely on a limit that isn't kept."""
+def test_a_limit_of_a_model_that_no_task_asks_for_is_warned_of(tmp_path: Path) -> None:
+    """A misspelt model would let everything through."""
     vendor = '[vendors.x]\nkind = "openai"\napi_key = { env = "K" }\nenqueued_tokens = { m = 5 }\n'
     (warning,) = load(tmp_path, HEAD + vendor).warnings
 
     assert warning.where == f"{tmp_path}/config.toml:9"
-    assert "no effect yet" in warning.message
+    assert "no task of this vendor asks for that model" in warning.message

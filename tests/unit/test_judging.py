@@ -118,3 +118,8 @@ def test_lines_that_the_vendor_named_are_rejected() -> None:
     unsent = (Outcome.UNSENT, "unsent")
     assert {4: unsent, 7: (Outcome.REJECTED, "invalid_json_line"), 9: unsent} == found
     assert refused.strangers() == []
+
+
+def test_what_is_kept_of_a_line_holds_no_nul() -> None:
+    """Not every database keeps one, and a line of nobody's must not hold up the batch."""
+    assert ['{"custom_id": "\ufffd"}'] == answers(b'{"custom_id": "\x00"}\n').strangers()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from batchd.core.keys import RowKey
-from batchd.core.landing import FEWEST_TO_SUSPECT, before_image, is_suspect, landing, values_to_write
+from batchd.core.landing import FEWEST_TO_SUSPECT, ValuesToWrite, before_image, is_suspect, landing
 from batchd.core.model import OpenRequest, RowNow
 from batchd.core.outcomes import Outcome, Tries
 from batchd.core.tasks import Marker
@@ -70,7 +70,7 @@ def test_markers_are_written_beside_the_answer() -> None:
     origins = {name: Marker(source=name) for name in ("batch", "model", "now")}
     task = a_task(on_success=markers | origins)
 
-    written = values_to_write(task, ANSWER, "uid-1")
+    written = ValuesToWrite(task, "uid-1").of(ANSWER)
 
     assert {"Summary": "short", **constants, "batch": "uid-1", "model": "m-2026-01-01"} == written
 
@@ -79,7 +79,7 @@ def test_the_model_is_the_tasks_where_the_vendor_names_none() -> None:
     """A compatible server may leave it out."""
     task = a_task(on_success={"model": Marker(source="model")}, model="gpt-6-luna")
 
-    assert values_to_write(task, Verdict(Outcome.APPLIED), "uid-1") == {"model": "gpt-6-luna"}
+    assert ValuesToWrite(task, "uid-1").of(Verdict(Outcome.APPLIED)) == {"model": "gpt-6-luna"}
 
 
 def test_a_before_image_can_be_read_back() -> None:

@@ -63,7 +63,8 @@ def written(
     columns = list(changes[0][1])
     server: Any = Server(dict.fromkeys(columns, "nvarchar") | dict(types or {}))
     named = [key.name for key in keys] + columns + list(clocks or {})
-    write = RowWrite(sa.table("item", *(sa.column(one) for one in named)), keys, changes, clocks or {})
+    rows = [(*key, *values.values()) for key, values in changes]
+    write = RowWrite(sa.table("item", *(sa.column(one) for one in named)), keys, columns, rows, clocks or {})
     count = MssqlDialect().insert_rows(server, write) if adds else MssqlDialect().update_rows(server, write)
     assert len(changes) == count
     return list(server.said)

@@ -49,3 +49,16 @@ def test_what_the_vendor_asks_for_is_granted(attempt: int, interval: float, aske
 def test_repeated_submits_wait_longer_each_time() -> None:
     """The pause doubles from the check interval."""
     assert [submit_delay(attempt, 60) for attempt in (1, 2, 3)] == [60, 120, 240]
+
+
+@given(SECONDS, SECONDS)
+def test_where_others_wait_for_its_tokens_a_batch_is_looked_at_more_often(age: float, check_interval: float) -> None:
+    """Within the same bounds: the vendor is asked no more often than the config says."""
+    sooner = poll_delay(age, check_interval, wanted=True)
+
+    assert check_interval <= sooner <= poll_delay(age, check_interval)
+
+
+def test_what_is_freed_is_seen_soon() -> None:
+    """The end of a batch of some hours is seen within a fiftieth of them."""
+    assert 72 == poll_delay(3600, 60, wanted=True)

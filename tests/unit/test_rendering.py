@@ -180,3 +180,11 @@ def test_a_task_cannot_read_what_is_not_among_its_inputs() -> None:
     """A column that the guard does not cover must not reach the prompt."""
     with pytest.raises(ConfigError, match="no column salary"):
         compile_prompt(a_task(prompt="{{ cv }}{{ salary }}"))
+
+
+def test_a_system_text_that_fails_without_a_row_fails_its_rows() -> None:
+    """It is a row's reason, as any other template's failure is, and no trouble of the program's."""
+    renderer = PromptRenderer("{{ cv }}", "{{ 1 / 0 }}")
+
+    with pytest.raises(UnrenderableError, match="system template failed"):
+        renderer.render({"cv": "x"})

@@ -108,3 +108,21 @@ def test_how_long_to_wait_is_read_in_every_form(headers: dict[str, str], seconds
 
     assert isinstance(error, VendorBusyError)
     assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "limit"),
+    [
+        ("token_limit_exceeded", "Enqueued token limit reached for m. Limit: 2000 enqueued tokens.", 2000),
+        ("token_limit_exceeded", "The number of enqueued tokens has surpassed the configured limit.", None),
+        ("rate_limit_exceeded", "Limit: 2000 requests.", None),
+    ],
+)
+def test_of_a_refusal_for_enqueued_tokens_the_limit_is_read(code: str, message: str, limit: int | None) -> None:
+    """The one number that is taken from a vendor's text; nothing was made, and it passes."""
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+
+    found = mapped(Call.CREATE, 400, json.dumps({"error": error}).encode())
+
+    assert isinstance(found, VendorBusyError)
+    assert (code, limit) == (found.code, found.token_limit)

@@ -61,11 +61,15 @@ class LedgerDialect(Protocol):
         name: the folder of its DDL under ``sql/``, and what it is called in code.
         default_schema: where the ledger is if the config does not say; None: where the URL leads.
         has_schemas: the ledger may be in a schema of its own.
+        most_values: how many values a condition may name at once.
+        loses_transactions: its driver may lose one without a word, and go on in a new one.
     """
 
     name: str
     default_schema: str | None
     has_schemas: bool
+    most_values: int
+    loses_transactions: bool
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
         """An engine whose transactions are durable. Raises ConfigError for a driver that is not there."""
@@ -91,6 +95,9 @@ class LedgerDialect(Protocol):
     def key_type(self, column: KeyColumn) -> TypeEngine[Any]:
         """How values are sent that a key column is compared with, so that its index serves."""
 
+    def among(self, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+        """The column is one of these values, whole numbers or texts: at most :attr:`most_values`."""
+
     def locked(self, rows: Select[Any], of: FromClause) -> Select[Any]:
         """The same rows, those of one table locked until the transaction ends."""
 
@@ -99,6 +106,12 @@ class LedgerDialect(Protocol):
 
     def insert_rows(self, connection: Connection, write: RowWrite) -> int:
         """Adds rows, their keys among the values; returns how many."""
+
+    def update_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
+        """Changes rows of a table of the ledger, whose types the statement knows."""
+
+    def insert_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
+        """Adds rows to a table of the ledger."""
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """Around a statement that may fail: the transaction goes on after its failure."""

@@ -68,6 +68,7 @@ class MssqlDialect(ServerDialect):
 
     name = "mssql"
     default_schema: str | None = "batchd"
+    loses_transactions = True
 
     def __init__(self) -> None:
         super().__init__(errors)
@@ -151,6 +152,14 @@ class MssqlDialect(ServerDialect):
     def insert_rows(self, connection: Connection, write: RowWrite) -> int:
         """The same, from the tables of values alone."""
         return insert_by_values(connection, write)
+
+    def update_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
+        """The same; no column of the ledger needs its text converted first."""
+        update_by_values(connection, write, kinds={})
+
+    def insert_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
+        """The same."""
+        insert_by_values(connection, write, kinds={})
 
     @contextlib.contextmanager
     def trying(self, connection: Connection) -> Iterator[None]:

@@ -18,11 +18,13 @@ from batchd.core.decimals import decimal_text
 from batchd.core.tasks import KeyColumn
 from batchd.store.chunks import chunks
 from batchd.store.dialects.mssql_catalog import columns_of
-from batchd.store.dialects.row_write import Change, RowWrite
+from batchd.store.dialects.row_write import RowWrite
 
 # The server takes 2,100 in a statement.
 _PARAMETERS = 2000
 _TEXTS = "batchd_texts"
+# Columns, and what text is converted to on its way to them.
+Kinds = Mapping[str, str]
 _UNTOLD = "SET NOCOUNT ON; DECLARE @written INT; "
 _COUNT = "batchd_written"
 _UNCOUNTED = "batchd_uncounted"
@@ -39,23 +41,24 @@ _CONVERTED: Mapping[type[Any], str] = {
 _NVARCHAR_MAX = (-9, 0, 0)
 
 
-def update_by_values(connection: Connection, write: RowWrite) -> int:
-    """Writes the rows; returns how many were found."""
-    begin, same = _update(connection, write), _same(connection, write.keys)
-    return _in_chunks(connection, write, lambda rows: f"{begin}JOIN {_values(write, rows)} ON {same}")
+def update_by_values(connection: Connection, write: RowWrite, kinds: Kinds | None = None) -> int:
+    """Writes the rows; returns how many were found. ``kinds`` None: the catalogue is asked what a column converts."""
+    begin, same, only = _update(connection, write, kinds), _same(connection, write.keys), _only(connection, write)
+    return _in_chunks(connection, write, lambda rows: f"{begin}JOIN {_values(write, rows)} ON {same}{only}")
 
 
-def insert_by_values(connection: Connection, write: RowWrite) -> int:
+def insert_by_values(connection: Connection, write: RowWrite, kinds: Kinds | None = None) -> int:
     """Adds the rows; returns how many."""
-    begin = _insert(connection, write)
+    begin = _insert(connection, write, kinds)
     return _in_chunks(connection, write, lambda rows: f"{begin}FROM {_values(write, rows)}")
 
 
 def try_update(connection: Connection, table: TableClause) -> None:
     """Has the server look at an update of all these columns, without a row of the table; raises its error."""
-    write = RowWrite(table, (), [((), dict.fromkeys(table.c.keys()))], {})
+    columns = table.c.keys()
+    write = RowWrite(table, (), columns, [(None,) * len(columns)], {})
     statement = f"{_update(connection, write)}JOIN {_values(write, 1)} ON 1 = 0"
-    parameters = tuple(_texts(write.changes[0], write.columns))
+    parameters = tuple(_texts(write.rows[0], 0))
     connection.exec_driver_sql(statement, parameters, execution_options={_TEXTS: True})
 
 
@@ -69,14 +72,15 @@ def listen_for_texts(engine: Engine, *, typed: bool) -> None:
 
 def _in_chunks(connection: Connection, write: RowWrite, statement: Callable[[int], str]) -> int:
     """Runs the statement for so many rows at once; returns how many rows it came to."""
-    columns = write.columns
-    rows_at_once = _PARAMETERS // (len(write.keys) + len(columns) + 1)
-    some_at_once = chunks(write.changes, rows_at_once)
-    return sum(_written(connection, statement(len(some)), some, columns) for some in some_at_once)
+    rows_at_once = _PARAMETERS // (len(write.names) + 1)
+    keys = len(write.keys)
+    return sum(
+        _written(connection, statement(len(some)), tuple(text for row in some for text in _texts(row, keys)))
+        for some in chunks(write.rows, rows_at_once)
+    )
 
 
-def _written(connection: Connection, statement: str, changes: Sequence[Change], columns: Sequence[str]) -> int:
-    parameters = tuple(text for change in changes for text in _texts(change, columns))
+def _written(connection: Connection, statement: str, parameters: tuple[str, ...]) -> int:
     connection.info[_UNCOUNTED] = True
     # A trigger on the table tells counts of its own; so none is told, and the statement's is asked for.
     counted = f"{_UNTOLD}{statement}; SET @written = @@ROWCOUNT; SET NOCOUNT OFF; SELECT @written AS {_COUNT}"
@@ -86,18 +90,18 @@ def _written(connection: Connection, statement: str, changes: Sequence[Change], 
     return written
 
 
-def _update(connection: Connection, write: RowWrite) -> str:
+def _update(connection: Connection, write: RowWrite, kinds: Kinds | None = None) -> str:
     prepare = connection.dialect.identifier_preparer
-    taken = zip(write.columns, _taken(connection, write), strict=True)
+    taken = zip(write.columns, _taken(connection, write, kinds), strict=True)
     sets = [f"t.{prepare.quote(name)} = {value}" for name, value in taken]
     sets += [f"t.{prepare.quote(name)} = {clock.compile(connection)}" for name, clock in write.clocks.items()]
     return f"UPDATE t SET {', '.join(sets)} FROM {prepare.format_table(write.table)} AS t "  # noqa: S608  (quoted)
 
 
-def _insert(connection: Connection, write: RowWrite) -> str:
+def _insert(connection: Connection, write: RowWrite, kinds: Kinds | None) -> str:
     prepare = connection.dialect.identifier_preparer
-    named = [*(key.name for key in write.keys), *write.columns, *write.clocks]
-    values = [*(_new_key(at, key) for at, key in enumerate(write.keys)), *_taken(connection, write)]
+    named = [*write.names, *write.clocks]
+    values = [*(_new_key(at, key) for at, key in enumerate(write.keys)), *_taken(connection, write, kinds)]
     values += [str(clock.compile(connection)) for clock in write.clocks.values()]
     into = f"{prepare.format_table(write.table)} ({', '.join(map(prepare.quote, named))})"
     return f"INSERT INTO {into} SELECT {', '.join(values)} "
@@ -115,11 +119,23 @@ def _same(connection: Connection, keys: Sequence[KeyColumn]) -> str:
     return " AND ".join(f"t.{quote(key.name)} = {_key(at, key)}" for at, key in enumerate(keys))
 
 
-def _taken(connection: Connection, write: RowWrite) -> list[str]:
+def _only(connection: Connection, write: RowWrite) -> str:
+    quote = connection.dialect.identifier_preparer.quote
+    return "" if write.unset is None else f" WHERE t.{quote(write.unset)} IS NULL"
+
+
+def _taken(connection: Connection, write: RowWrite, known: Kinds | None) -> list[str]:
     """Each value as its column takes it."""
-    there = columns_of(connection, write.table.name, write.table.schema)
-    kinds = [_CONVERTED.get(type(there[name]["type"])) if name in there else None for name in write.columns]
-    return [f"CAST({_value(at)} AS {kind})" if kind else _value(at) for at, kind in enumerate(kinds)]
+    kinds = _kinds(connection, write.table) if known is None else known
+    cast = [kinds.get(name) for name in write.columns]
+    return [f"CAST({_value(at)} AS {kind})" if kind else _value(at) for at, kind in enumerate(cast)]
+
+
+def _kinds(connection: Connection, table: TableClause) -> Kinds:
+    """What text must be converted to first, by column."""
+    there = columns_of(connection, table.name, table.schema)
+    kinds = {name: _CONVERTED.get(type(column["type"])) for name, column in there.items()}
+    return {name: kind for name, kind in kinds.items() if kind}
 
 
 def _value(at: int) -> str:
@@ -142,12 +158,10 @@ def _new_key(at: int, key: KeyColumn) -> str:
     return f"s.k{at}" if key.kind == "text" else _key(at, key)
 
 
-def _texts(change: Change, columns: Sequence[str]) -> Iterator[str]:
+def _texts(row: tuple[Any, ...], keys: int) -> Iterator[str]:
     """The key's parts, the values, and which of these are NULL: of a NULL the driver would ask the server's type."""
-    key, values = change
-    yield from (_text(part) for part in key)
-    yield from ("" if values[name] is None else _text(values[name]) for name in columns)
-    yield "".join("01"[values[name] is None] for name in columns)
+    yield from ("" if value is None else _text(value) for value in row)
+    yield "".join("01"[value is None] for value in row[keys:])
 
 
 def _text(value: Any) -> str:

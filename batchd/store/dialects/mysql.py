@@ -34,7 +34,14 @@ from batchd.store.dialects.reflected import column_info, reflected_columns, uniq
 from batchd.store.dialects.row_by_row import insert_each
 from batchd.store.dialects.row_write import RowWrite
 from batchd.store.dialects.server_dialect import ServerDialect
-from batchd.store.dialects.servers import CONNECT_SECONDS, LOCK_SECONDS, listen_for_refusals, place_of, watch_line
+from batchd.store.dialects.servers import (
+    CONNECT_SECONDS,
+    LOCK_SECONDS,
+    listen_for_refusals,
+    ping_after_idleness,
+    place_of,
+    watch_line,
+)
 from batchd.store.scripts import until_semicolon
 from batchd.store.types import AsGiven
 
@@ -60,12 +67,12 @@ class MysqlDialect(ServerDialect):
         engine = sa.create_engine(
             url.set(drivername=f"{family}+pymysql").update_query_dict({"charset": "utf8mb4"}),
             isolation_level="READ COMMITTED",
-            pool_pre_ping=True,
             hide_parameters=True,
             # The time limit for reading ends once the connection is made.
             connect_args={"connect_timeout": CONNECT_SECONDS, "read_timeout": CONNECT_SECONDS},
         )
         event.listen(engine, "connect", _configure)
+        ping_after_idleness(engine)
         listen_for_refusals(engine)
         return engine
 
@@ -107,14 +114,23 @@ class MysqlDialect(ServerDialect):
     def update_rows(self, connection: Connection, write: RowWrite) -> int:
         """By a temporary table: PyMySQL sends its rows at once, where an UPDATE for each row is a round trip each."""
         table, stage = write.table, _staged(connection, write)
-        values: dict[Any, Any] = {table.c[name]: stage.c[f"v{at}"] for at, name in enumerate(write.columns)}
+        staged = dict(zip(write.names, stage.c, strict=True))
+        values: dict[Any, Any] = {table.c[name]: staged[name] for name in write.columns}
         values |= {table.c[name]: clock for name, clock in write.clocks.items()}
-        same = (table.c[key.name] == stage.c[f"k{at}"] for at, key in enumerate(write.keys))
-        return connection.execute(sa.update(table).where(*same).values(values)).rowcount
+        same = (table.c[key.name] == staged[key.name] for key in write.keys)
+        return connection.execute(sa.update(table).where(*same, *write.conditions).values(values)).rowcount
 
     def insert_rows(self, connection: Connection, write: RowWrite) -> int:
         """PyMySQL sends rows of plain values at once; so the clock is asked for its value beforehand."""
         return insert_each(connection, _with_times(connection, write))
+
+    def update_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
+        """Like any others."""
+        self.update_rows(connection, write)
+
+    def insert_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
+        """Like any others."""
+        self.insert_rows(connection, write)
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """A statement that fails leaves the transaction as it was."""
@@ -153,19 +169,13 @@ def _quoted(name: str) -> str:
 
 def _staged(connection: Connection, write: RowWrite) -> TableClause:
     """A temporary table of the session with the columns' own types, filled: what they refuse, it refuses too."""
-    names = write.columns
-    columns = {f"k{at}": write.table.c[key.name] for at, key in enumerate(write.keys)}
-    columns |= {f"v{at}": write.table.c[name] for at, name in enumerate(names)}
+    columns = {f"c{at}": write.table.c[name] for at, name in enumerate(write.names)}
     stage = sa.table(_STAGE, *(sa.column(name, AsGiven()) for name in columns))
     shape = sa.select(*(column.label(name) for name, column in columns.items())).where(sa.text("1 = 0"))
     # Neither of these commits, as DDL of other tables would.
     connection.exec_driver_sql(f"DROP TEMPORARY TABLE IF EXISTS {_STAGE}")
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {_STAGE} {shape.compile(connection)}")
-    rows = [
-        {f"k{at}": part for at, part in enumerate(key)} | {f"v{at}": values[name] for at, name in enumerate(names)}
-        for key, values in write.changes
-    ]
-    connection.execute(sa.insert(stage), rows)
+    insert_each(connection, RowWrite(stage, (), list(columns), write.rows, {}))
     return stage
 
 
@@ -181,8 +191,9 @@ def _with_times(connection: Connection, write: RowWrite) -> RowWrite:
     if not write.clocks:
         return write
     clocks = sa.select(*(clock.label(f"c{at}") for at, clock in enumerate(write.clocks.values())))
-    told = dict(zip(write.clocks, connection.execute(clocks).one(), strict=True))
-    return replace(write, changes=[(key, {**values, **told}) for key, values in write.changes], clocks={})
+    told = tuple(connection.execute(clocks).one())
+    rows = [row + told for row in write.rows]
+    return replace(write, columns=[*write.columns, *write.clocks], rows=rows, clocks={})
 
 
 def _info(info: ColumnInfo, kind: TypeEngine[Any]) -> ColumnInfo:

@@ -5,6 +5,7 @@ ones; what two transactions must not both do, the ledger's unique keys and lease
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -21,15 +22,21 @@ from sqlalchemy import (
     Update,
     event,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import KeyColumn
 from batchd.errors import DatabaseError
 from batchd.store.dialects import postgresql_errors as errors
+from batchd.store.dialects.postgresql_documents import (
+    insert_as_text,
+    insert_by_document,
+    update_as_text,
+    update_by_document,
+)
 from batchd.store.dialects.postgresql_values import read_all_times
 from batchd.store.dialects.reflected import column_info, reflected_columns
-from batchd.store.dialects.row_by_row import insert_each, update_each
 from batchd.store.dialects.row_write import RowWrite
 from batchd.store.dialects.server_dialect import ServerDialect
 from batchd.store.dialects.servers import (
@@ -38,6 +45,7 @@ from batchd.store.dialects.servers import (
     LOCK_SECONDS,
     UNREAD_MILLISECONDS,
     listen_for_refusals,
+    ping_after_idleness,
     place_of,
 )
 from batchd.store.scripts import in_schema
@@ -51,6 +59,7 @@ class PostgresqlDialect(ServerDialect):
 
     name = "postgresql"
     default_schema: str | None = "batchd"
+    most_values = 5000
 
     def __init__(self) -> None:
         super().__init__(errors)
@@ -64,7 +73,6 @@ class PostgresqlDialect(ServerDialect):
         engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
             isolation_level="READ COMMITTED",
-            pool_pre_ping=True,
             hide_parameters=True,
             connect_args={
                 "connect_timeout": CONNECT_SECONDS,
@@ -79,6 +87,7 @@ class PostgresqlDialect(ServerDialect):
         event.listen(engine, "connect", read_all_times)
         # It warns of each pipeline that a refused value ends, with words of its own, beside our log.
         logging.getLogger("psycopg").setLevel(logging.ERROR)
+        ping_after_idleness(engine)
         listen_for_refusals(engine)
         return engine
 
@@ -111,17 +120,32 @@ class PostgresqlDialect(ServerDialect):
         del column
         return AsGiven()
 
+    def among(self, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+        """Whole numbers as one array; of anything else the column says what it is, which an array would say itself."""
+        if all(type(value) is int for value in values):
+            numbers = sa.bindparam(None, list(values), type_=postgresql.ARRAY(sa.BigInteger()))
+            return column == sa.func.any(numbers)
+        return column.in_(list(values))
+
     def locked(self, rows: Select[Any], of: FromClause) -> Select[Any]:
         """``FOR UPDATE OF``: the outer side of a join can't be locked, and need not be."""
         return rows.with_for_update(of=of)
 
     def update_rows(self, connection: Connection, write: RowWrite) -> int:
-        """Psycopg sends them in a pipeline, so that many rows cost few round trips."""
-        return update_each(connection, write)
+        """By a document, which a pipeline of statements can't keep up with."""
+        return update_as_text(connection, write)
 
     def insert_rows(self, connection: Connection, write: RowWrite) -> int:
-        """In a pipeline, too."""
-        return insert_each(connection, write)
+        """By a document, too."""
+        return insert_as_text(connection, write)
+
+    def update_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
+        """By a document whose types are known."""
+        update_by_document(connection, write)
+
+    def insert_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
+        """The same."""
+        insert_by_document(connection, write)
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """Within a savepoint, since a statement that fails ends the transaction."""

@@ -8,9 +8,6 @@ from sqlalchemy import ColumnElement, TableClause
 
 from batchd.core.tasks import KeyColumn
 
-# A row's key, and what its columns get.
-Change = tuple[tuple[Any, ...], Mapping[str, Any]]
-
 
 @dataclass(frozen=True, slots=True)
 class RowWrite:
@@ -18,17 +15,26 @@ class RowWrite:
 
     Attributes:
         table: with every column that is named here.
-        keys: the key's columns, in the order of each change's key.
-        changes: at least one; each names the same columns.
+        keys: the key's columns.
+        columns: what is written beside the key.
+        rows: at least one; each has the key's parts, in the order of ``keys``, then a value for each of ``columns``.
         clocks: what is written to every row: SQL that tells the time.
+        unset: a column that must be NULL where a row is changed; rows in which it is not are passed over.
     """
 
     table: TableClause
     keys: Sequence[KeyColumn]
-    changes: Sequence[Change]
+    columns: Sequence[str]
+    rows: Sequence[tuple[Any, ...]]
     clocks: Mapping[str, ColumnElement[Any]]
+    unset: str | None = None
 
     @property
-    def columns(self) -> list[str]:
-        """The columns that each change names."""
-        return list(self.changes[0][1])
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The condition of ``unset``, where there is one."""
+        return [] if self.unset is None else [self.table.c[self.unset].is_(None)]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of what each row has, in its order."""
+        return [*(key.name for key in self.keys), *self.columns]

@@ -1,10 +1,12 @@
 """What databases have in common: a place in the network, drivers that refuse values by themselves."""
 
 import socket
+import time
 from typing import Any
 
 from sqlalchemy import URL, Engine, ExceptionContext, event
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 # What a driver raises before the database sees the value: numbers beyond 64 bits, halves of characters.
 DRIVER_REFUSALS = (OverflowError, UnicodeEncodeError)
@@ -14,6 +16,9 @@ _HERE = frozenset({"", "localhost", "127.0.0.1", "::1", ".", "(local)"})
 # Seconds that a connection may take, and that a statement waits for somebody else's lock.
 CONNECT_SECONDS = 15
 LOCK_SECONDS = 10
+# After so long without work a connection may have been ended by the server, or by whatever stands between.
+_IDLE_SECONDS = 5.0
+_SEEN = "batchd_seen"
 # A line may fall dead without a word. Seconds of silence before it is asked after, and between the asking; how often
 # nobody answers then; and milliseconds that what was sent may go unread.
 KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
@@ -44,6 +49,28 @@ def watch_line(line: socket.socket) -> None:
     for name, value in options.items():
         if hasattr(socket, name):
             line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def ping_after_idleness(engine: Engine) -> None:
+    """Has a connection that lay idle proved before it is used; one that was in use just now needs no round trip.
+
+    One that breaks between two transactions in a row is met by repeating the second.
+    """
+
+    def seen(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_SEEN] = time.monotonic()
+
+    def proved(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get(_SEEN, time.monotonic()) > _IDLE_SECONDS:
+            try:
+                alive = engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError from error
+            if not alive:
+                raise DisconnectionError
+
+    event.listen(engine, "checkin", seen)
+    event.listen(engine, "checkout", proved)
 
 
 def listen_for_refusals(engine: Engine) -> None:

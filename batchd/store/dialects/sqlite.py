@@ -48,6 +48,9 @@ class SqliteDialect:
     name = "sqlite"
     default_schema: str | None = None
     has_schemas = False
+    # A statement takes 32,766.
+    most_values = 5000
+    loses_transactions = False
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
         """An engine on an existing file; ``create`` lets SQLite make it. Raises DatabaseError."""
@@ -96,6 +99,10 @@ class SqliteDialect:
         del column
         return AsGiven()
 
+    def among(self, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+        """By a list."""
+        return column.in_(list(values))
+
     def locked(self, rows: Select[Any], of: FromClause) -> Select[Any]:
         """BEGIN IMMEDIATE holds the only write lock there is."""
         del of
@@ -108,6 +115,14 @@ class SqliteDialect:
     def insert_rows(self, connection: Connection, write: RowWrite) -> int:
         """One prepared INSERT for all rows."""
         return insert_each(connection, write)
+
+    def update_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
+        """Like any others."""
+        update_each(connection, write)
+
+    def insert_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
+        """Like any others."""
+        insert_each(connection, write)
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """A statement that fails leaves the transaction as it was."""

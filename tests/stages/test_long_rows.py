@@ -1,0 +1,56 @@
+"""Long texts: as much memory as short ones, so fewer of them at once."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from batchd import due_rows, events
+from batchd.core.keys import RowKey
+from batchd.core.model import SourceRow
+from batchd.due_rows import next_page
+from batchd.stages import apply
+from tests.stages.bench import Bench
+
+
+def rows(*lengths: int) -> list[SourceRow]:
+    return [SourceRow(RowKey(at), {"resume": "x" * length}, "guard", None) for at, length in enumerate(lengths, 1)]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([], 500),
+        (rows(10, 10), 500),
+        (rows(80_000, 80_000), 25),
+        (rows(1_000_000, 300_000), 3),
+        (rows(9_000_000), 1),
+        ([SourceRow(RowKey(1), {"resume": None, "age": 7}, "guard", None)], 500),
+    ],
+)
+def test_a_page_has_so_many_rows_as_their_texts_allow(found: list[SourceRow], expected: int) -> None:
+    """Some two million characters, as the page before has shown; one row at least."""
+    assert expected == next_page(found)
+
+
+def test_a_table_of_long_texts_is_claimed_whole(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of changing size pass over nothing and bring nothing twice."""
+    monkeypatch.setattr(due_rows, "_PAGE_CHARACTERS", 300)
+    monkeypatch.setattr(due_rows, "_FIRST_PAGE", 2)
+    bench.add_people(*("x" * length for length in (1, 1, 400, 1, 1, 1, 90, 90, 90, 1, 1)))
+
+    bench.run_until_quiet()
+
+    assert [(number, "Ada", "senior", 1) for number in range(1, 12)] == bench.people()
+    assert 11 == len(bench.outcomes())
+
+
+def test_long_rows_are_applied_in_smaller_chunks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as their requests' bytes allow, and every one of them."""
+    monkeypatch.setattr(apply, "_CHUNK_BYTES", 20_000)
+    bench.add_people(*["x" * 6000] * 5)
+
+    with capture_logs() as said:
+        bench.run_until_quiet()
+
+    chunks = [one["requests"] for one in said if one["event"] == events.APPLY_CHUNK_WRITTEN]
+    assert [3, 2] == chunks
+    assert ["applied"] * 5 == [outcome for _, outcome in bench.outcomes()]
