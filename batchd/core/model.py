@@ -79,6 +79,8 @@ class Batch:
     submitted_at: Moment | None
     expires_at: Moment | None
     absent_since: Moment | None
+    output_bytes: int | None = None
+    error_bytes: int | None = None
 
     @property
     def was_refused(self) -> bool:

@@ -41,7 +41,11 @@ _PROBE_TOLD_AFTER = 86_400.0
 
 # What a ledger's column holds has more; no limit has so many.
 _DIGITS = 16
-_TOLD = re.compile(r"\blimit(?::| of| is)?\s*(\d{1,3}(?:[,._ ]\d{3})+(?!\d)|\d+)", re.IGNORECASE)
+# A number that goes on, as "2M", "1.5" and "2 million" do, says something else than its digits.
+_TOLD = re.compile(
+    r"\blimit(?::| of| is)?\s*(\d{1,3}(?:[,._ ]\d{3})+|\d+)(?![\w.,]*\w)(?!\s*(?:[kmb]|thousand|[mb]illion)\b)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import structlog
 
 from batchd import events
 from batchd.core.judging import Answers, FileAnswers, Judged, RefusedAnswers
-from batchd.core.landing import is_suspect
+from batchd.core.landing import FEWEST_TO_SUSPECT, is_suspect
 from batchd.core.model import Batch, FinishedRequest, Kept, Lease, SettledGate
 from batchd.core.outcomes import RULES, Limits, Outcome, settle_gate
 from batchd.core.refusals import judge, read_faults
@@ -82,8 +82,9 @@ class Apply:
         self._close(batch, lease, answers)
 
     def _chunk_size(self, batch: Batch) -> int:
-        """Fewer where the rows are long: a chunk's are in memory together."""
-        return max(1, min(self._place.chunk, _CHUNK_BYTES * batch.requests // max(batch.input_bytes, 1)))
+        """Fewer where rows or answers are long, since a chunk's are in memory together; yet enough to be suspected."""
+        longest = max(batch.input_bytes, (batch.output_bytes or 0) + (batch.error_bytes or 0), 1)
+        return min(self._place.chunk, max(FEWEST_TO_SUSPECT, _CHUNK_BYTES * batch.requests // longest))
 
     def _answers(self, batch: Batch, task: TaskDefinition) -> Answers:
         seqs = self._place.store.read(lambda ledger: ledger.requests.seqs(batch.id))

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, FromClause
 
 from batchd.core.model import Batch
 from batchd.core.pacing import LONGEST_POLL
@@ -116,16 +116,23 @@ class SqlQuotas:
 
     def _counts(self) -> ColumnElement[bool]:
         """The vendor has the batch, or may have it, or gets it from a process that is at work on it now."""
-        batch, enqueued = tables.batch, tables.enqueued
-        about_to_be_sent = sa.and_(
+        batch = tables.batch
+        return sa.and_(
+            *on_their_way(_MAY_COUNT),
+            sa.or_(
+                batch.c.state.in_(_AT_VENDOR),
+                batch.c.held_from.in_(_AT_VENDOR),
+                self._is_being_sent(batch, tables.enqueued),
+            ),
+        )
+
+    def _is_being_sent(self, batch: FromClause, enqueued: FromClause) -> ColumnElement[bool]:
+        """It was let through, and the process that did so is at work on it."""
+        return sa.and_(
             batch.c.state == BatchState.BUILT.value,
             enqueued.c.reserved_at.is_not(None),
             batch.c.lease_owner.is_not(None),
             batch.c.lease_expires_at >= self._dialect.now(),
-        )
-        return sa.and_(
-            *on_their_way(_MAY_COUNT),
-            sa.or_(batch.c.state.in_(_AT_VENDOR), batch.c.held_from.in_(_AT_VENDOR), about_to_be_sent),
         )
 
     def learnt(self, account: str, model: str) -> Learnt:
@@ -217,10 +224,11 @@ class SqlQuotas:
         looked_after = sa.or_(
             other.c.not_before.is_(None), other.c.not_before > self._dialect.now_plus(-2 * LONGEST_POLL)
         )
+        held = sa.or_(sa.and_(other.c.state.in_(_AT_VENDOR), looked_after), self._is_being_sent(other, its))
         holder = (
             sa.exists()
             .where(its.c.account == enqueued.c.account, its.c.model == enqueued.c.model, its.c.batch_id == other.c.id)
-            .where(other.c.state.in_(_AT_VENDOR), other.c.closed_at.is_(None), looked_after)
+            .where(other.c.state.in_(_MAY_COUNT), other.c.closed_at.is_(None), held)
         )
         query: Any = (
             sa.select(batch.c.id)

@@ -61,7 +61,8 @@ def waiting_facts(connection: Connection, task: str | None = None) -> list[Facts
     view = tables.batches_view
     # The states whose batches may wait, by their index: the view makes up its words for every batch there ever was.
     may_wait = (view.c.state.in_(_MAY_WAIT), view.c.closed_at.is_(None))
-    query = sa.select(view).where(*may_wait, view.c.waits_for.is_not(None))
+    told = [column for column in view.c if column is not view.c.closed_at]
+    query = sa.select(*told).where(*may_wait, view.c.waits_for.is_not(None))
     if task is not None:
         query = query.where(view.c.task == task)
     return [dict(row) for row in connection.execute(query.order_by(view.c.batch)).mappings()]

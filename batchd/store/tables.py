@@ -219,7 +219,7 @@ event = Table(
 retention = Table(
     "batchd_retention",
     metadata,
-    Column("batch_id", BigInteger, primary_key=True),
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
     Column("due_from", Moment),
     Column("trimmed_at", Moment),
 )

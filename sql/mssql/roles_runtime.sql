@@ -1,6 +1,6 @@
 -- What batchd may do with its own tables while it runs, SQL Server.
 --
--- Run by a member of db_owner, once 001_ledger.sql and 002_views.sql have run, and again whenever 002_views.sql has:
+-- Run by a member of db_owner, once all the numbered scripts have run, and again whenever one of them has:
 --     sqlcmd -b -I -d YourDatabase -i roles_runtime.sql
 -- Another schema: put its name in place of the schema batchd below. Safe to run again.
 --

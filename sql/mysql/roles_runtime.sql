@@ -1,6 +1,6 @@
 -- What batchd may do with its own tables while it runs, MySQL and MariaDB.
 --
--- Run by an administrator, in the database that holds the ledger, once 001_ledger.sql and 002_views.sql have run:
+-- Run by an administrator, in the database that holds the ledger, once all the numbered scripts have run:
 --     mysql --database=app < roles_runtime.sql
 -- Safe to run again.
 --

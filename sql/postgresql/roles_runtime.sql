@@ -1,6 +1,6 @@
 -- What batchd may do with its own tables while it runs, PostgreSQL.
 --
--- Run by a superuser, or by the tables' owner with CREATEROLE, once 001_ledger.sql and 002_views.sql have run:
+-- Run by a superuser, or by the tables' owner with CREATEROLE, once all the numbered scripts have run:
 --     psql -d app --single-transaction -v ON_ERROR_STOP=1 -f roles_runtime.sql
 -- Another schema: put its name in place of the schema batchd below. Safe to run again.
 --

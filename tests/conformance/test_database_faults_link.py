@@ -20,7 +20,7 @@ from batchd.errors import DatabaseBusyError, DatabaseError
 from batchd.ports import Counts, Ledger
 from batchd.stop import Stop
 from batchd.store import engine
-from batchd.store.dialects import mysql, postgresql
+from batchd.store.dialects import mysql, postgresql, servers
 from batchd.store.opening import open_database
 from batchd.store.reading import ask
 from tests.acceptance.cli_world import CONFIG, World
@@ -222,8 +222,9 @@ def test_conflicts_are_counted_apart_from_a_server_that_was_away(
     assert 5 == len(passed)
 
 
-def test_connections_that_broke_while_idle_are_made_anew(bench: LinkedBench) -> None:
+def test_connections_that_broke_while_idle_are_made_anew(bench: LinkedBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is between us and the server drops what is idle; nobody is told, and nothing is run twice."""
+    monkeypatch.setattr(servers, "_IDLE_SECONDS", 0.0)
     ran: list[int] = []
     bench.place.store.read(lambda ledger: ledger.installation_id())
     bench.link.reset()

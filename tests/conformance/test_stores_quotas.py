@@ -307,7 +307,7 @@ def test_whoever_asks_meanwhile_waits(desk: Desk, batch: Batch, *, is_first: boo
     def get_in(statement: str) -> None:
         if statement.startswith("UPDATE") and "batchd_enqueued" in statement and not racer.ident:
             racer.start()
-            racer.join(1.0)
+            racer.join(0.3)
 
     sa.event.listen(desk.database.engine, "after_cursor_execute", lambda *told: begin(told[2]))
     sa.event.listen(desk.database.engine, "before_cursor_execute", lambda *told: get_in(told[2]))

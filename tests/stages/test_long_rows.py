@@ -8,6 +8,7 @@ from batchd.core.keys import RowKey
 from batchd.core.model import SourceRow
 from batchd.due_rows import next_page
 from batchd.stages import apply
+from tests.fakes.answers import answered
 from tests.stages.bench import Bench
 
 
@@ -46,6 +47,7 @@ def test_a_table_of_long_texts_is_claimed_whole(bench: Bench, monkeypatch: pytes
 def test_long_rows_are_applied_in_smaller_chunks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as their requests' bytes allow, and every one of them."""
     monkeypatch.setattr(apply, "_CHUNK_BYTES", 20_000)
+    monkeypatch.setattr(apply, "FEWEST_TO_SUSPECT", 1)
     bench.add_people(*["x" * 6000] * 5)
 
     with capture_logs() as said:
@@ -54,3 +56,30 @@ def test_long_rows_are_applied_in_smaller_chunks(bench: Bench, monkeypatch: pyte
     chunks = [one["requests"] for one in said if one["event"] == events.APPLY_CHUNK_WRITTEN]
     assert [3, 2] == chunks
     assert ["applied"] * 5 == [outcome for _, outcome in bench.outcomes()]
+
+
+def test_long_answers_are_applied_in_smaller_chunks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vector is many times as long as the text it was made of."""
+    monkeypatch.setattr(apply, "_CHUNK_BYTES", 20_000)
+    monkeypatch.setattr(apply, "FEWEST_TO_SUSPECT", 1)
+    bench.vendor.script = answered('{"name": "Ada", "level": "senior"' + " " * 6000 + "}")
+    bench.add_people(*["x"] * 5)
+
+    with capture_logs() as said:
+        bench.run_until_quiet()
+
+    chunks = [one["requests"] for one in said if one["event"] == events.APPLY_CHUNK_WRITTEN]
+    assert 5 == sum(chunks)
+    assert 3 >= max(chunks), chunks
+
+
+def test_a_first_chunk_of_long_rows_can_still_be_suspect(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long they are: a batch whose answers all fail is held before they are paid for again."""
+    monkeypatch.setattr(apply, "_CHUNK_BYTES", 1)
+    bench.vendor.script = answered("no json")
+    bench.add_people(*["x"] * 30)
+
+    bench.run()
+    bench.check_until("held")
+
+    assert "suspect-results" in dict(bench.findings())

@@ -38,7 +38,6 @@ from batchd.store.dialects.servers import (
     CONNECT_SECONDS,
     LOCK_SECONDS,
     listen_for_refusals,
-    ping_after_idleness,
     place_of,
     watch_line,
 )
@@ -67,12 +66,13 @@ class MysqlDialect(ServerDialect):
         engine = sa.create_engine(
             url.set(drivername=f"{family}+pymysql").update_query_dict({"charset": "utf8mb4"}),
             isolation_level="READ COMMITTED",
+            # For every one: what it is told of isolation goes past SQLAlchemy, and so would the error of a broken one.
+            pool_pre_ping=True,
             hide_parameters=True,
             # The time limit for reading ends once the connection is made.
             connect_args={"connect_timeout": CONNECT_SECONDS, "read_timeout": CONNECT_SECONDS},
         )
         event.listen(engine, "connect", _configure)
-        ping_after_idleness(engine)
         listen_for_refusals(engine)
         return engine
 

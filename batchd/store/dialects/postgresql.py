@@ -7,7 +7,7 @@ ones; what two transactions must not both do, the ledger's unique keys and lease
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import (
@@ -19,6 +19,7 @@ from sqlalchemy import (
     FromClause,
     Insert,
     Select,
+    TableClause,
     Update,
     event,
 )
@@ -30,6 +31,7 @@ from batchd.core.tasks import KeyColumn
 from batchd.errors import DatabaseError
 from batchd.store.dialects import postgresql_errors as errors
 from batchd.store.dialects.postgresql_documents import (
+    check_types,
     insert_as_text,
     insert_by_document,
     update_as_text,
@@ -161,8 +163,13 @@ class PostgresqlDialect(ServerDialect):
             raise DatabaseError(errors.READ_ONLY.reason, next_command=errors.READ_ONLY.next_command)
 
     def check_write(self, connection: Connection, write: Update | Insert | Delete) -> None:
-        """Planned and not run; and so is the lock that comes before an update, which not every view allows."""
+        """Planned and not run, with what belongs to it.
+
+        Not every type's schema is open to every login, and not every view takes the lock that comes before an update.
+        """
         connection.exec_driver_sql(f"EXPLAIN {write.compile(connection)}")
+        if not isinstance(write, Delete):
+            check_types(connection, cast("TableClause", write.table))
         if isinstance(write, Update):
             locked: Select[Any] = sa.select(sa.literal_column("1")).select_from(write.table).with_for_update()
             connection.exec_driver_sql(f"EXPLAIN {locked.compile(connection)}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection, TableValuedAlias, Text
+from sqlalchemy import ColumnElement, Connection, TableClause, TableValuedAlias, Text
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.exc import DataError
 from sqlalchemy.types import TypeEngine, UserDefinedType
@@ -32,6 +32,7 @@ _TYPES = sa.text(
 )
 # A column that is not there is the statement's own error to name.
 _UNKNOWN = ("text", None)
+_INTEGERS = frozenset({"smallint", "integer", "bigint"})
 Told = Mapping[str, ColumnElement[Any]]
 
 
@@ -44,8 +45,8 @@ class _Named(UserDefinedType[Any]):
         self.name = name
 
     def get_col_spec(self, **_: Any) -> str:
-        """The name, quoted where it must be."""
-        return self.name
+        """The name, quoted where it must be; a percent sign would be a place for a value."""
+        return self.name.replace("%", "%%")
 
 
 def insert_by_document(connection: Connection, write: RowWrite) -> None:
@@ -66,6 +67,13 @@ def insert_as_text(connection: Connection, write: RowWrite) -> int:
 def update_as_text(connection: Connection, write: RowWrite) -> int:
     """Changes rows of a user's table; returns how many were found."""
     return _update(connection, write, _cast(connection, write))
+
+
+def check_types(connection: Connection, table: TableClause) -> None:
+    """Has the server plan the casts to the types of a table's columns; raises its error, as of a right that lacks."""
+    nothing = RowWrite(table, (), table.c.keys(), [(None,) * len(table.c)], {})
+    casts = sa.select(*_cast(connection, nothing).values()).params(_document(nothing))
+    connection.exec_driver_sql(f"EXPLAIN {casts.compile(connection, compile_kwargs={'literal_binds': True})}")
 
 
 def _insert(connection: Connection, write: RowWrite, told: Told) -> int:
@@ -100,15 +108,23 @@ def _quoted(name: str) -> str:
 
 
 def _as_column(text: ColumnElement[Any], kind: str, collation: str | None) -> ColumnElement[Any]:
-    value = sa.cast(text, _Named(kind))
+    value = sa.cast(_as_number(text) if kind in _INTEGERS else text, _Named(kind))
     # A key is compared as its column compares; between two collations the server would not choose.
     return value.op("COLLATE")(sa.literal_column(collation)) if collation else value
+
+
+def _as_number(text: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A constant may be true, or 1.0: as a number whole columns take them, everywhere."""
+    whole = sa.case((text == "true", "1"), (text == "false", "0"), else_=text)
+    return sa.cast(whole, sa.Numeric())
 
 
 def _recordset(types: list[TypeEngine[Any]]) -> TableValuedAlias:
     columns = (sa.column(f"c{at}", kind) for at, kind in enumerate(types))
     document = sa.cast(sa.bindparam(_DOCUMENT, type_=Text()), JSON())
-    return sa.func.json_to_recordset(document).table_valued(*columns).render_derived(name="told", with_types=True)
+    return (
+        sa.func.json_to_recordset(document).table_valued(*columns).render_derived(name="batchd_told", with_types=True)
+    )
 
 
 def _document(write: RowWrite) -> dict[str, Any]:
