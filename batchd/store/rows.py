@@ -89,7 +89,7 @@ class SqlRows:
             self._wanted, *(key.is_not(None) for key in self._keys), *self._beyond(after)
         )
         if self._definition.has_integer_key:
-            query = query.where(~self._integer_gate(after))
+            query = query.where(self._is_ungated(after))
         return query.order_by(*self._keys).limit(limit)
 
     def _last(self, found: Sequence[Any], limit: int) -> tuple[Any, ...] | None:
@@ -101,7 +101,7 @@ class SqlRows:
             query = (
                 sa.select(sa.func.count())
                 .select_from(self._source.clause)
-                .where(self._wanted, self._keys[0].is_not(None), ~self._integer_gate())
+                .where(self._wanted, self._keys[0].is_not(None), self._is_ungated())
             )
             return int(self._connection.scalar(query) or 0)
         return sum(len(page) for page in self._pages())
@@ -185,13 +185,14 @@ class SqlRows:
             beyond = sa.and_(column >= part, sa.or_(column > part, beyond))
         return [beyond]
 
-    def _integer_gate(self, after: tuple[Any, ...] | None = None) -> ColumnElement[bool]:
+    def _is_ungated(self, after: tuple[Any, ...] | None = None) -> ColumnElement[bool]:
         gate = tables.gate
         # Said of the gates as well, so that none is looked at that no row of the page can have.
         beyond = () if after is None else (gate.c.key_int > after[0],)
-        return sa.exists().where(
+        its: Select[Any] = sa.select(gate.c.key_int).where(
             gate.c.task_id == self._task_id, gate.c.key_int == self._keys[0], gate.c.key_hash == "", *beyond
         )
+        return self._dialect.without(its.correlate(self._source.clause))
 
     def _ungated(self, keys: Sequence[RowKey]) -> Sequence[RowKey]:
         if self._definition.has_integer_key or not keys:

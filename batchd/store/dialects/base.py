@@ -98,6 +98,9 @@ class LedgerDialect(Protocol):
     def among(self, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
         """The column is one of these values, whole numbers or texts: at most :attr:`most_values`."""
 
+    def without(self, others: Select[Any]) -> ColumnElement[bool]:
+        """The row has none of these in another table, which finds them by its key."""
+
     def locked(self, rows: Select[Any], of: FromClause) -> Select[Any]:
         """The same rows, those of one table locked until the transaction ends."""
 

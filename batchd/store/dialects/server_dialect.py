@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine
+from sqlalchemy import ColumnElement, Connection, Engine, Select
 
 from batchd.core.tasks import KeyColumn
 from batchd.store.dialects import reflected
@@ -41,6 +41,10 @@ class ServerDialect:
     def among(self, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
         """By a list."""
         return column.in_(list(values))
+
+    def without(self, others: Select[Any]) -> ColumnElement[bool]:
+        """By an anti-join, in whichever way the database takes for best."""
+        return ~others.exists()
 
     def masks(self, connection: Connection, table: str, schema: str | None, names: Sequence[str]) -> list[Mask]:
         """Who may read a column reads its values."""

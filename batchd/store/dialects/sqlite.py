@@ -103,6 +103,10 @@ class SqliteDialect:
         """By a list."""
         return column.in_(list(values))
 
+    def without(self, others: Select[Any]) -> ColumnElement[bool]:
+        """Row by row, by the index."""
+        return ~others.exists()
+
     def locked(self, rows: Select[Any], of: FromClause) -> Select[Any]:
         """BEGIN IMMEDIATE holds the only write lock there is."""
         del of
