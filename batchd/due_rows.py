@@ -18,7 +18,8 @@ from batchd.ports import Ledger, Workplace
 
 log = structlog.get_logger("batchd")
 
-_PAGE = 500
+_PAGE = 2000
+_RETRIES_A_PAGE = 500
 # A first page is small, since nobody knows how long its texts are; later ones have about so many characters.
 _FIRST_PAGE = 50
 _PAGE_CHARACTERS = 2_000_000
@@ -67,8 +68,8 @@ class DueRows:
 
     def _retries(self) -> Iterator[Due]:
         keys = self._place.store.read(lambda ledger: ledger.gates.due_retries(self._record.id, _MOST_RETRIES))
-        for at in range(0, len(keys), _PAGE):
-            wanted = partial(self._still_wanted, keys[at : at + _PAGE])
+        for at in range(0, len(keys), _RETRIES_A_PAGE):
+            wanted = partial(self._still_wanted, keys[at : at + _RETRIES_A_PAGE])
             # Under the lease: a gate that another process has opened meanwhile must not be dropped.
             rows = self._place.store.transact(wanted, lease=self._lease, step="claim.forget")
             yield from (Due(row, retried=True, moves_resume=False) for row in rows)

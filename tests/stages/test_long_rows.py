@@ -19,12 +19,12 @@ def rows(*lengths: int) -> list[SourceRow]:
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        ([], 500),
-        (rows(10, 10), 500),
+        ([], 2000),
+        (rows(10, 10), 2000),
         (rows(80_000, 80_000), 25),
         (rows(1_000_000, 300_000), 3),
         (rows(9_000_000), 1),
-        ([SourceRow(RowKey(1), {"resume": None, "age": 7}, "guard", None)], 500),
+        ([SourceRow(RowKey(1), {"resume": None, "age": 7}, "guard", None)], 2000),
     ],
 )
 def test_a_page_has_so_many_rows_as_their_texts_allow(found: list[SourceRow], expected: int) -> None:
