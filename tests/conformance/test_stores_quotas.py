@@ -1,6 +1,7 @@
 """The ledger of enqueued tokens: what counts, what is learnt, and that no two processes take the same room."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -167,6 +168,8 @@ def test_a_batch_waits_until_it_is_sent(desk: Desk, batch: Batch) -> None:
         enqueue(desk, one, tokens)
     desk.store.transact(lambda ledger: ledger.quotas.wait([batch.id, small.id], None))
     reserve(desk, tiny, 4)
+    # The ledger's times are of milliseconds; what is sent in the same one may as well have come after.
+    time.sleep(0.005)
     moments = "SELECT waits_since, turn_at FROM batchd_enqueued ORDER BY batch_id"
     desk.store.transact(lambda ledger: ledger.quotas.wait([batch.id], batch.id))
     first = desk.db.execute(moments)
