@@ -39,7 +39,7 @@ class SqlLedger:
         self.gates = SqlGates(connection, dialect)
         self.contents = SqlContents(connection, dialect)
         self.kept = SqlKeptResults(connection, dialect)
-        self.quotas = SqlQuotas(connection, dialect)
+        self.quotas = SqlQuotas(connection, dialect, is_dead)
         self.findings = SqlFindings(connection, dialect)
         self.retention = SqlRetention(connection, dialect)
 

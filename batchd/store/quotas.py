@@ -5,7 +5,7 @@ has or may have, and those that a process is about to send.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,9 +34,10 @@ _ANSWERED = ("applied", "stale", "gone", "invalid", "truncated", "refused", "poi
 class SqlQuotas:
     """Tokens at the vendor."""
 
-    def __init__(self, connection: Connection, dialect: LedgerDialect) -> None:
+    def __init__(self, connection: Connection, dialect: LedgerDialect, is_dead: Callable[[str], bool]) -> None:
         self._connection = connection
         self._dialect = dialect
+        self._is_dead = is_dead
 
     def samples(self, task_id: int, model: str) -> list[Sample]:
         """What the vendor counted for the task's last batches with this model."""
@@ -127,13 +128,20 @@ class SqlQuotas:
         )
 
     def _is_being_sent(self, batch: FromClause, enqueued: FromClause) -> ColumnElement[bool]:
-        """It was let through, and the process that did so is at work on it."""
+        """It was let through, and a process that may still live is at work on it."""
         return sa.and_(
             batch.c.state == BatchState.BUILT.value,
             enqueued.c.reserved_at.is_not(None),
-            batch.c.lease_owner.is_not(None),
+            batch.c.lease_owner.in_(self._at_work()),
             batch.c.lease_expires_at >= self._dialect.now(),
         )
+
+    def _at_work(self) -> list[str]:
+        """Who has a built batch under lease: a lease of the dead lasts longer than they did, and keeps no room."""
+        batch = tables.batch
+        owners = sa.select(batch.c.lease_owner).distinct().where(*on_their_way([BatchState.BUILT.value]))
+        found = self._connection.scalars(owners.where(batch.c.lease_owner.is_not(None)))
+        return [owner for owner in found if not self._is_dead(owner)]
 
     def learnt(self, account: str, model: str) -> Learnt:
         """What refusals have taught of the limit."""

@@ -116,6 +116,23 @@ def test_a_batch_that_is_about_to_be_sent_counts_while_somebody_works_on_it(desk
     assert ({}, {"items": 120}, {}) == (before, at_work, afterwards)
 
 
+def test_whoever_is_provably_dead_keeps_no_room(desk: Desk, batch: Batch) -> None:
+    """Its lease outlives it; but nobody would wait for a batch that is at work on itself, so to say."""
+    enqueue(desk, batch, 100)
+    take_lease(desk, batch)
+    reserve(desk, batch, 120)
+    desk.store.transact(lambda ledger: ledger.quotas.wait([batch.id], batch.id))
+
+    def found() -> tuple[dict[str, int], bool]:
+        will_be = desk.store.read(lambda ledger: ledger.quotas.will_be_freed(EVERYTHING))
+        return dict(standing(desk).in_flight), will_be
+
+    alive = found()
+    desk.dead.add("worker")
+
+    assert (({"items": 120}, True), ({}, False)) == (alive, found())
+
+
 def test_accounts_and_models_are_told_apart(desk: Desk, batch: Batch) -> None:
     """A limit is that of one account and one model; a batch that asks is not counted against itself."""
     other = another(desk, 2)
