@@ -233,7 +233,7 @@ class Daemon:
         return done
 
     def _has_more_to_claim(self, done: Counts, retry: float | None) -> bool:
-        is_waiting = self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope)) is not None
+        is_waiting = self._place.store.ask(lambda ledger: ledger.batches.next_due(self._scope)) is not None
         if done["batches_closed"] or not is_waiting:
             self._claim_after = 0.0
         # What was not claimed for want of the vendor's list, of the lease or of the database is still due.
@@ -246,7 +246,7 @@ class Daemon:
         return self._bounds.batches is not None and self._total["batches_built"] >= self._bounds.batches
 
     def _is_over(self, retry: float | None) -> bool:
-        batches = self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope))
+        batches = self._place.store.ask(lambda ledger: ledger.batches.next_due(self._scope))
         if self._standstill >= _STANDSTILL:
             # Something is due and stays undone, as with a paused task: it waits for a person, not for this run.
             return True
@@ -261,7 +261,7 @@ class Daemon:
 
     def _is_due(self) -> bool:
         """True where a pass made now has something to do, and nothing will come by waiting."""
-        batches = self._place.store.read(lambda ledger: ledger.batches.next_due(self._scope))
+        batches = self._place.store.ask(lambda ledger: ledger.batches.next_due(self._scope))
         if batches is None:
             return self._claims_due or _is_now(self._place.store.read(self._next_retry))
         return _is_now(batches) and not self._place.store.read(self._waits_for_others)

@@ -4,6 +4,7 @@ For a single integer key the table is read from a resume point, which makes the 
 rows commit late, are reset, or have keys that don't grow, so a sweep from the start finds what it passes over.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from batchd.core.keys import RowKey
 from batchd.core.model import KeyPage, Lease, SourceRow, TaskRecord
 from batchd.core.tasks import TaskDefinition
 from batchd.ports import Ledger, Workplace
+from batchd.side_by_side import ahead
 
 log = structlog.get_logger("batchd")
 
@@ -53,6 +55,10 @@ class DueRows:
         self._record = record
         self._lease = lease
         self._eager = eager
+        # Of one integer key the database itself leaves out what is gated; otherwise that takes another statement, as do
+        # rows of which a part is in another table.
+        at_once = definition.has_integer_key and definition.target is None
+        self._look = place.store.ask if at_once else place.store.read
         # True once every row of the table was offered.
         self.exhausted = False
 
@@ -67,7 +73,7 @@ class DueRows:
         self.exhausted = start is None or sweeps
 
     def _retries(self) -> Iterator[Due]:
-        keys = self._place.store.read(lambda ledger: ledger.gates.due_retries(self._record.id, _MOST_RETRIES))
+        keys = self._place.store.ask(lambda ledger: ledger.gates.due_retries(self._record.id, _MOST_RETRIES))
         for at in range(0, len(keys), _RETRIES_A_PAGE):
             wanted = partial(self._still_wanted, keys[at : at + _RETRIES_A_PAGE])
             # Under the lease: a gate that another process has opened meanwhile must not be dropped.
@@ -82,20 +88,25 @@ class DueRows:
 
     def _table(self, after: int | None, until: int | None) -> Iterator[Due]:
         """Claimable rows in key order, ``after`` < key ≤ ``until``; bounds only ever for single integer keys."""
+        moves_resume = until is None and self._definition.has_integer_key
+        with contextlib.closing(ahead(self._pages(after), is_served=self._place.store.is_served)) as pages:
+            for page, rows in pages:
+                if page.unusable:
+                    self._report_unusable(page.unusable)
+                for row in rows:
+                    if until is not None and row.key.integer > until:
+                        return
+                    yield Due(row, retried=False, moves_resume=moves_resume)
+
+    def _pages(self, after: int | None) -> Iterator[tuple[KeyPage, list[SourceRow]]]:
         position: tuple[Any, ...] | None = None if after is None else (after,)
         size = _FIRST_PAGE
         while True:
-            page, rows = self._place.store.read(partial(self._page, position, size))
-            size = next_page(rows)
-            if page.unusable:
-                self._report_unusable(page.unusable)
-            for row in rows:
-                if until is not None and row.key.integer > until:
-                    return
-                yield Due(row, retried=False, moves_resume=until is None and self._definition.has_integer_key)
+            page, rows = self._look(partial(self._page, position, size))
+            yield page, rows
             if page.last is None:
                 return
-            position = page.last
+            position, size = page.last, next_page(rows)
 
     def _page(self, after: tuple[Any, ...] | None, size: int, ledger: Ledger) -> tuple[KeyPage, list[SourceRow]]:
         return ledger.rows(self._record.id, self._definition).claimable_rows(after, size)
@@ -110,7 +121,7 @@ class DueRows:
         """True where the table is to be read from its start."""
         if self._eager:
             return True
-        since = self._place.store.read(lambda ledger: ledger.tasks.seconds_since_sweep(self._record.id))
+        since = self._place.store.ask(lambda ledger: ledger.tasks.seconds_since_sweep(self._record.id))
         return since is None or since >= self._place.sweep_interval
 
 

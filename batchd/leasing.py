@@ -7,7 +7,7 @@ import structlog
 from batchd import events
 from batchd.core.model import Batch, Lease
 from batchd.errors import BatchdError, DatabaseBusyError, LeaseLostError, SpoolError
-from batchd.ports import Counts, Workplace
+from batchd.ports import Counts, Ledger, Workplace
 
 log = structlog.get_logger("batchd")
 
@@ -44,27 +44,30 @@ class Leasing:
         """
         store, owner = self._place.store, self._place.owner
         length = self._place.lease_seconds if seconds is None else seconds
+
+        def taken(ledger: Ledger) -> tuple[Lease, Batch] | None:
+            lease = ledger.batches.take_lease(batch.id, owner, length)
+            return None if lease is None else (lease, ledger.batches.get(batch.id))
+
         try:
-            lease = store.transact(lambda ledger: ledger.batches.take_lease(batch.id, owner, length), step="lease.take")
-            if lease is None:
+            ours = store.transact(taken, step="lease.take")
+            if ours is None:
                 self._counts.cause(LeaseLostError.exit_code)
             else:
-                self._do_leased(batch, lease, ready, work)
+                self._do_leased(*ours, ready, work)
         except (LeaseLostError, DatabaseBusyError, SpoolError) as error:
             self._put_off(batch, error)
 
     def _do_leased(
-        self, batch: Batch, lease: Lease, ready: Callable[[Batch], bool], work: Callable[[Batch, Lease], None]
+        self, lease: Lease, now: Batch, ready: Callable[[Batch], bool], work: Callable[[Batch, Lease], None]
     ) -> None:
-        store = self._place.store
         try:
-            now = store.read(lambda ledger: ledger.batches.get(batch.id))
             if ready(now):
                 work(now, lease)
         finally:
             # Another thread may have taken the batch on as soon as it was moved. Its lease has a newer epoch, so it is
             # not the one that is given back here.
-            store.transact(lambda ledger: ledger.batches.release(lease), step="lease.release")
+            self._place.store.transact(lambda ledger: ledger.batches.release(lease), step="lease.release")
 
     def _put_off(self, batch: Batch, error: BatchdError) -> None:
         self._counts.cause(error.exit_code)

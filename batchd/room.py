@@ -33,13 +33,13 @@ def room_for_input(place: Workplace) -> int:
     except SpoolError as error:
         report_trouble(place, error)
         return 0
-    needed = place.spool_reserve + place.store.read(lambda ledger: ledger.batches.bytes_on_the_way())
+    needed = place.spool_reserve + place.store.ask(lambda ledger: ledger.batches.bytes_on_the_way())
     room = free - needed
     if room < _LEAST:
         _settle(place, "spool-full", f"{free:,} bytes are free; {needed + _LEAST:,} are needed before more is claimed")
         return 0
     # A batch whose results found no room shows that the guess was too low.
-    waiting = place.store.read(lambda ledger: ledger.findings.is_open("spool-full", "batch"))
+    waiting = place.store.ask(lambda ledger: ledger.findings.is_open("spool-full", "batch"))
     _settle(place)
     return 0 if waiting else room // 2
 

@@ -5,11 +5,11 @@ Nothing is handed from thread to thread but the word that there may be news: eac
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 Work = Callable[[], object]
@@ -56,6 +56,27 @@ def each(
             in_hand[_started(threads, partial(work, item))] = item
         wait(in_hand)
         _look(in_hand)
+
+
+def ahead(items: Iterator[T], *, is_served: bool) -> Generator[T, None, None]:
+    """The same items, each made in a thread of its own while the one before it is used.
+
+    Args:
+        items: made one by one; one that is not used any more was made for nothing.
+        is_served: whether using or making one is to wait for a server. Else there is only this process's own time, of
+            which a second thread would make less: the items come as they are.
+
+    Close it: what is being made is waited for.
+    """
+    if not is_served:
+        yield from items
+        return
+    nothing = object()
+    with _threads(1) as threads:
+        coming = _started(threads, partial(next, items, nothing))
+        while (item := coming.result()) is not nothing:
+            coming = _started(threads, partial(next, items, nothing))
+            yield cast("T", item)
 
 
 class Pair:
@@ -108,7 +129,7 @@ def _threads(number: int) -> Iterator[ThreadPoolExecutor]:
     threads = ThreadPoolExecutor(number, thread_name_prefix="batchd")
     try:
         yield threads
-    except Exception:
+    except (Exception, GeneratorExit):
         threads.shutdown()
         raise
     except BaseException:

@@ -42,7 +42,7 @@ def land(request: OpenRequest, judged: Judged, row: RowNow | None) -> Landed:
 def write_rows(
     ledger: Ledger, rows: Rows, task: TaskDefinition, batch: Batch, landed: Sequence[Landed]
 ) -> frozenset[tuple[int, str]]:
-    """Writes what is to be applied, keeps the before-images, raises ``pending-not-cleared`` where it is due.
+    """Writes what is to be applied, and raises ``pending-not-cleared`` where it is due.
 
     Args:
         ledger: the transaction.
@@ -60,12 +60,19 @@ def write_rows(
     applied = [one for one in landed if one.outcome is Outcome.APPLIED]
     values = ValuesToWrite(task, batch.uid)
     rows.write([(one.request.key, values.of(one.verdict)) for one in applied])
-    images = [Kept(one.request.seq, "before", before_image(one.row.before)) for one in applied if one.row is not None]
-    ledger.contents.keep(batch.id, images)
     pending = rows.pending_after([one.request.key for one in applied])
     if pending and task.ends_pending:
         ledger.findings.open("pending-not-cleared", f"task {batch.task}")
     return pending
+
+
+def before_images(landed: Sequence[Landed]) -> list[Kept]:
+    """What stood in the rows that are written, to be kept in the same transaction."""
+    return [
+        Kept(one.request.seq, "before", before_image(one.row.before))
+        for one in landed
+        if one.outcome is Outcome.APPLIED and one.row is not None
+    ]
 
 
 def by_halves(chunk: Sequence[Judged], write: Callable[[Sequence[Judged]], None]) -> None:

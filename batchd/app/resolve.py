@@ -138,8 +138,9 @@ def _checks(config: Config, name: str, source: SourceTable, written: SourceTable
         if column in written.columns:
             look = partial(check_marker, column, marker, written.columns[column])
             yield partial(_at, config, name, ("on_success", column), look)
-    for path, column in _written(task):
-        if column in written.columns and (task.write is None or task.write.mode == "update"):
+    updated = [(path, column) for path, column in _written(task) if column in written.columns]
+    if (task.write is None or task.write.mode == "update") and not _takes_all(written, [name for _, name in updated]):
+        for path, column in updated:
             yield partial(_at, config, name, path, partial(written.check_writable, [column]))
     yield from (partial(_at, config, name, path, check) for path, check in target_checks(task, source, written))
     yield partial(_check_answer, config, name)
@@ -148,6 +149,11 @@ def _checks(config: Config, name: str, source: SourceTable, written: SourceTable
     # Filled by now: each check is run before the next is asked for.
     for column in used:
         yield partial(_at, config, name, (_prompt_setting(task),), partial(_check_input, source, column))
+
+
+def _takes_all(written: SourceTable, columns: Sequence[str]) -> bool:
+    """One question where every column can be written."""
+    return _error_of(partial(written.check_writable, columns)) is None
 
 
 def _check_input(source: SourceTable, column: str) -> None:

@@ -91,7 +91,7 @@ def workplace(
     """A workplace from its parts."""
     return Workplace(
         store=store,
-        spool=FolderSpool(config.daemon.spool, store.read(lambda ledger: ledger.installation_id())),
+        spool=FolderSpool(config.daemon.spool, store.ask(lambda ledger: ledger.installation_id())),
         accounts=accounts,
         tasks=tasks,
         prices=prices_of(config),

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from batchd.core.bodies import RequestBuilder, custom_id
 from batchd.core.keys import RowKey
 from batchd.core.model import NewRequest, SourceRow
+from batchd.core.new_requests import NewRequests
 from batchd.core.outcomes import Outcome
 from batchd.core.rendering import UnrenderableError
 
@@ -57,7 +58,7 @@ class Packing:
     uid: str
     builder: RequestBuilder
     limits: FileLimits
-    requests: list[NewRequest] = field(default_factory=list)
+    requests: NewRequests = field(default_factory=NewRequests)
     failures: list[Failure] = field(default_factory=list)
     size: int = 0
 

@@ -11,7 +11,7 @@ from batchd.core.result_lines import LineReader, ResultLine, read_line
 from batchd.core.tasks import TaskDefinition
 from batchd.errors import DatabaseBusyError, DatabaseError
 from batchd.ports import Ledger, Workplace
-from batchd.writing_back import Landed, by_halves, land, write_rows
+from batchd.writing_back import Landed, before_images, by_halves, land, write_rows
 
 _CHANGED = (
     "the row changed, or stopped being pending, since its prompt was made, "
@@ -127,6 +127,7 @@ class Rewriting:
         landed = [land(one.request, by_seq[one.request.seq], now.get(one.request.key.identity)) for one in kept]
         rows = ledger.rows(self._batch.task_id, self._write_back.merged)
         pending = write_rows(ledger, rows, self._write_back.merged, self._batch, landed)
+        ledger.contents.keep(self._batch.id, before_images(landed))
         amendments = [_amendment(one, here, version_id) for one, here in zip(kept, landed, strict=True)]
         ledger.kept.amend(self._batch.id, amendments)
         written = [one for one in landed if one.outcome is Outcome.APPLIED]

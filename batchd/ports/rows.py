@@ -1,6 +1,6 @@
 """The ledger's requests, gates, kept content and findings, and the rows of the task's own table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from batchd.core.keys import RowKey
@@ -20,7 +20,7 @@ from batchd.core.packing import Failure
 class Requests(Protocol):
     """``batchd_request``."""
 
-    def add(self, batch_id: int, requests: Sequence[NewRequest]) -> None:
+    def add(self, batch_id: int, requests: Iterable[NewRequest]) -> None:
         """Records a batch's requests, each with its row's tries so far."""
 
     def seqs(self, batch_id: int) -> frozenset[int]:
@@ -117,11 +117,14 @@ class Findings(Protocol):
     def was_closed(self, kind: str, subject: str) -> bool:
         """True where a finding was raised once and has been dealt with."""
 
-    def subjects(self, kind: str) -> list[str]:
-        """What open findings of this kind are about."""
+    def subjects(self, *kinds: str) -> list[str]:
+        """What open findings of these kinds are about."""
 
     def is_any_open(self, subject: str) -> bool:
         """True while a finding of any kind is open about this subject."""
 
     def is_open(self, kind: str, subject: str) -> bool:
         """True while one of this kind is open about ``subject``, or about a thing of it (``vendor x batch y``)."""
+
+    def is_open_among(self, kinds: Sequence[str], subject: str) -> bool:
+        """The same of any of these kinds."""

@@ -1,6 +1,7 @@
 """The database: transactions, and what one of them sees."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from batchd.core.model import Lease, Moment
@@ -54,6 +55,9 @@ class Ledger(Protocol):
     def retention(self) -> Retention:
         """Requests that are old enough to go."""
 
+    def together(self) -> AbstractContextManager[object]:
+        """Around writes that need no look at what came of them: they may be sent at once, and fail at the end."""
+
     def rows(self, task_id: int, definition: TaskDefinition) -> Rows:
         """The task's table."""
 
@@ -70,6 +74,10 @@ class Ledger(Protocol):
 class Store(Protocol):
     """The database: hands out transactions and repeats them whole where the database asks for it."""
 
+    @property
+    def is_served(self) -> bool:
+        """True where a server does the database's work, and this process waits for it."""
+
     def transact(self, work: Callable[[Ledger], T], *, lease: Lease | None = None, step: str = "") -> T:
         """Runs ``work`` in one transaction; with a lease, its first statement checks and renews it.
 
@@ -78,4 +86,10 @@ class Store(Protocol):
         """
 
     def read(self, work: Callable[[Ledger], T]) -> T:
-        """Runs ``work`` in a transaction that writes nothing."""
+        """Runs ``work`` on one consistent view, and writes nothing."""
+
+    def ask(self, work: Callable[[Ledger], T]) -> T:
+        """The same for ``work`` that is one single statement: it is spared what a transaction costs.
+
+        Raises RuntimeError at a second statement.
+        """

@@ -83,7 +83,7 @@ class Workplace:
 
     def is_paused(self, batch: Batch) -> bool:
         """True while a person, or a billing stop, holds the batch's task."""
-        return self.store.read(lambda ledger: ledger.tasks.is_paused(batch.task_id))
+        return self.store.ask(lambda ledger: ledger.tasks.is_paused(batch.task_id))
 
     def account_of(self, batch: Batch) -> Account | None:
         """The account a batch was sent to; None where the config no longer has it, or has another by its name."""

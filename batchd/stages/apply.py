@@ -4,6 +4,7 @@ The row's update, its request's outcome, its gate and its before-image commit to
 and only where the row still is what it was when its prompt was made.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -24,11 +25,14 @@ from batchd.core.verdicts import Verdict
 from batchd.errors import DatabaseBusyError, DatabaseError, HoldBatchError
 from batchd.leasing import Leasing
 from batchd.ports import Counts, Ledger, Scope, Workplace
-from batchd.writing_back import Landed, by_halves, land, write_rows
+from batchd.side_by_side import ahead
+from batchd.writing_back import Landed, before_images, by_halves, land, write_rows
 
 log = structlog.get_logger("batchd")
 
 _CHUNK_BYTES = 8_000_000
+# What a batch that is closed needs nobody for any more.
+_SETTLED_FINDINGS = ("suspect-results", "apply-failed", "batch-refused", "short-results")
 
 
 class _AlteredResultsError(Exception):
@@ -46,7 +50,7 @@ class Apply:
 
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_closed``, ``batches_held`` and rows by outcome."""
-        for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.COLLECTED, self._scope)):
+        for batch in self._place.store.ask(lambda ledger: ledger.batches.at(BatchState.COLLECTED, self._scope)):
             if self._place.stopping():
                 break
             if _is_collected(batch) and not self._place.is_paused(batch):
@@ -68,17 +72,20 @@ class Apply:
             self._counts.cause(error.exit_code)
 
     def _apply(self, batch: Batch, lease: Lease) -> None:
-        task = self._place.store.read(lambda ledger: ledger.tasks.definition(batch.version_id))
+        task = self._place.store.ask(lambda ledger: ledger.tasks.definition(batch.version_id))
         answers = self._answers(batch, task)
-        open_seqs = self._place.store.read(lambda ledger: ledger.requests.open_after(batch.id, 0, batch.requests))
+        open_seqs = self._place.store.ask(lambda ledger: ledger.requests.open_after(batch.id, 0, batch.requests))
         size = self._chunk_size(batch)
-        for at in range(0, len(open_seqs), size):
-            chunk = answers.judge(open_seqs[at : at + size])
-            if not self._apply_chunk(batch, lease, task, chunk, first=at == 0):
-                return
-            self._place.progress.step("applying results", at + len(chunk), len(open_seqs))
-            if self._place.stopping():
-                return
+        judged = (answers.judge(open_seqs[at : at + size]) for at in range(0, len(open_seqs), size))
+        with contextlib.closing(ahead(judged, is_served=self._place.store.is_served)) as coming:
+            written = 0
+            for chunk in coming:
+                if not self._apply_chunk(batch, lease, task, chunk, first=written == 0):
+                    return
+                written += len(chunk)
+                self._place.progress.step("applying results", written, len(open_seqs))
+                if self._place.stopping():
+                    return
         self._close(batch, lease, answers)
 
     def _chunk_size(self, batch: Batch) -> int:
@@ -87,9 +94,9 @@ class Apply:
         return min(self._place.chunk, max(FEWEST_TO_SUSPECT, _CHUNK_BYTES * batch.requests // longest))
 
     def _answers(self, batch: Batch, task: TaskDefinition) -> Answers:
-        seqs = self._place.store.read(lambda ledger: ledger.requests.seqs(batch.id))
+        seqs = self._place.store.ask(lambda ledger: ledger.requests.seqs(batch.id))
         if batch.was_refused:
-            kept = self._place.store.read(lambda ledger: ledger.contents.read(batch.id, "vendor_errors"))
+            kept = self._place.store.ask(lambda ledger: ledger.contents.read(batch.id, "vendor_errors"))
             return RefusedAnswers(judge(read_faults(kept), batch.requests), sorted(seqs))
         index = index_results(
             batch.uid,
@@ -160,11 +167,13 @@ class Apply:
                 finding="suspect-results",
             )
         pending = write_rows(ledger, rows, task, batch, landed)
-        ledger.contents.keep(batch.id, [piece for one in landed for piece in _kept(one)])
-        ledger.requests.finish(batch.id, [self._finished(task, one) for one in landed])
         settled = partial(_settled, task.limits, task.retry_delay, pending)
-        ledger.gates.settle(batch.task_id, batch.id, [settled(one) for one in landed])
-        ledger.batches.note_applied(batch)
+        with ledger.together():
+            ledger.contents.keep(batch.id, before_images(landed))
+            ledger.contents.keep(batch.id, [piece for one in landed for piece in _kept(one)])
+            ledger.requests.finish(batch.id, [self._finished(task, one) for one in landed])
+            ledger.gates.settle(batch.task_id, batch.id, [settled(one) for one in landed])
+            ledger.batches.note_applied(batch)
         return landed
 
     def _finished(self, task: TaskDefinition, one: Landed) -> FinishedRequest:
@@ -188,8 +197,7 @@ class Apply:
             counts = ledger.batches.tally(batch)
             end = BatchState.FAILED if batch.was_refused else BatchState.CLOSED
             ledger.batches.move(batch, end, "every request and gate is settled")
-            for kind in ("suspect-results", "apply-failed", "batch-refused", "short-results"):
-                ledger.findings.close(kind, f"batch {batch.id}")
+            ledger.findings.close_all(f"batch {batch.id}", _SETTLED_FINDINGS)
             return counts
 
         counts = self._place.store.transact(closed, lease=lease, step="apply.close")

@@ -7,7 +7,8 @@ import structlog
 
 from batchd import events
 from batchd.core.bodies import RequestBuilder
-from batchd.core.model import Lease, NewBatch, NewRequest, SpooledFile, TaskRecord
+from batchd.core.model import Lease, NewBatch, SpooledFile, TaskRecord
+from batchd.core.new_requests import NewRequests
 from batchd.core.packing import FileLimits, Full, Packing
 from batchd.due_rows import Due, DueRows
 from batchd.enqueueing import count_tokens, fair_bytes
@@ -36,7 +37,7 @@ class _Filling:
 class _InputFile:
     """A batch file that is on disk: the requests whose lines it has, and its size and hash."""
 
-    requests: list[NewRequest]
+    requests: NewRequests
     spooled: SpooledFile
 
 
@@ -155,7 +156,7 @@ class _TaskClaim:
         if self._orders.batches is not None and self._counts["batches_built"] >= self._orders.batches:
             return False
         most = record.max_open_batches if record.max_open_batches is not None else self._task.max_open_batches
-        if self._place.store.read(lambda ledger: ledger.batches.open_count(record.id)) < most:
+        if self._place.store.ask(lambda ledger: ledger.batches.open_count(record.id)) < most:
             return True
         self._counts.add("tasks_capped")
         return False
@@ -240,7 +241,7 @@ class _TaskClaim:
         if self._rest is not None:
             # It is full by its bytes: no row more would fit.
             return False
-        since = self._place.store.read(lambda ledger: ledger.tasks.seconds_since_batch(record.id))
+        since = self._place.store.ask(lambda ledger: ledger.tasks.seconds_since_batch(record.id))
         return since is not None and since < self._task.max_wait
 
     def _record(self, ledger: Ledger, record: TaskRecord, version_id: int, filling: _Filling, file: _InputFile) -> int:
@@ -265,39 +266,42 @@ class _TaskClaim:
                 file.spooled.sha256,
             )
         )
-        kept = self._gated(ledger, record, batch_id, file.requests)
-        self._leave_only(kept, packing.uid, file)
-        ledger.requests.add(batch_id, kept)
+        self._drop(self._not_ours(ledger, record, batch_id, file.requests), packing.uid, file)
+        kept = len(file.requests)
+        with ledger.together():
+            ledger.requests.add(batch_id, file.requests)
         ledger.gates.fail(record.id, packing.failures)
         batch = ledger.batches.get(batch_id)
-        ledger.batches.note(batch, requests=len(kept), input_bytes=file.spooled.bytes, input_sha256=file.spooled.sha256)
+        ledger.batches.note(batch, requests=kept, input_bytes=file.spooled.bytes, input_sha256=file.spooled.sha256)
         count_tokens(ledger, replace(batch, input_bytes=file.spooled.bytes), self._definition)
         if not kept:
             ledger.batches.abandon(batch, "no row of it is pending any more")
         if filling.resume_key is not None:
             ledger.tasks.set_resume_key(record.id, filling.resume_key)
-        return len(kept)
+        return kept
 
-    def _leave_only(self, kept: list[NewRequest], uid: str, file: _InputFile) -> None:
+    def _drop(self, seqs: frozenset[int], uid: str, file: _InputFile) -> None:
         """What was dropped from the file once stays dropped: a transaction that is repeated brings no line back."""
-        if len(kept) < len(file.requests):
-            dropped = {one.seq for one in file.requests} - {one.seq for one in kept}
+        if seqs:
             with step("claim.drop_lines"):
-                file.spooled = self._place.spool.drop_lines(uid, frozenset(dropped))
-            file.requests = kept
+                file.spooled = self._place.spool.drop_lines(uid, seqs)
+            file.requests = file.requests.without(seqs)
 
-    def _gated(self, ledger: Ledger, record: TaskRecord, batch_id: int, requests: list[NewRequest]) -> list[NewRequest]:
-        """Those requests whose row could be gated and is still pending. A run at a time, which bounds the memory."""
+    def _not_ours(self, ledger: Ledger, record: TaskRecord, batch_id: int, requests: NewRequests) -> frozenset[int]:
+        """Gates the rows; numbers of those that could not be gated, or are pending no more.
+
+        A run at a time, which bounds the memory.
+        """
         rows = ledger.rows(record.id, self._definition)
-        kept: list[NewRequest] = []
-        for at in range(0, len(requests), _GATED_AT_ONCE):
-            some = requests[at : at + _GATED_AT_ONCE]
+        dropped: set[int] = set()
+        for some in requests.runs(_GATED_AT_ONCE):
             opened = ledger.gates.open(record.id, batch_id, some)
             ours = [one for one in some if one.seq in opened]
             pending = rows.pending_among([one.key for one in ours])
-            ledger.gates.drop(record.id, [one.key for one in ours if one.key.identity not in pending])
-            kept += [one for one in ours if one.key.identity in pending]
-        return kept
+            late = [one for one in ours if one.key.identity not in pending]
+            ledger.gates.drop(record.id, [one.key for one in late])
+            dropped |= {one.seq for one in some} - opened | {one.seq for one in late}
+        return frozenset(dropped)
 
     def _record_failures(self, record: TaskRecord, lease: Lease, packing: Packing) -> None:
         if packing.failures:

@@ -47,7 +47,7 @@ class Cleanup:
 
     def _remove_old(self) -> None:
         keep = self._place.keep_files
-        ended = self._place.store.read(lambda ledger: ledger.batches.with_old_files(self._scope, keep, _MOST))
+        ended = self._place.store.ask(lambda ledger: ledger.batches.with_old_files(self._scope, keep, _MOST))
         for batch in ended:
             if self._place.stopping():
                 return

@@ -58,7 +58,7 @@ class Collect:
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_collected``, ``batches_sent_back``, ``batches_held``."""
         due = self._scope.batch_id is None
-        batches = self._place.store.read(lambda ledger: ledger.batches.at(BatchState.ENDED, self._scope, due=due))
+        batches = self._place.store.ask(lambda ledger: ledger.batches.at(BatchState.ENDED, self._scope, due=due))
         each(batches, self._take, self._place.transfers, stopping=self._place.stopping)
         return self._counts
 
@@ -136,7 +136,7 @@ class Collect:
             self._place.store.transact(
                 lambda ledger: ledger.batches.note(batch, **news), lease=lease, step="collect.note"
             )
-        return self._place.store.read(lambda ledger: ledger.batches.get(batch.id))
+        return self._place.store.ask(lambda ledger: ledger.batches.get(batch.id))
 
     def _download(
         self, batch: Batch, account: Account, lease: Lease, kind: ResultKind, file_id: str
@@ -160,7 +160,7 @@ class Collect:
 
     def _index(self, batch: Batch, kinds: list[ResultKind]) -> ResultIndex:
         with self._indexing:
-            seqs = self._place.store.read(lambda ledger: ledger.requests.seqs(batch.id))
+            seqs = self._place.store.ask(lambda ledger: ledger.requests.seqs(batch.id))
             return index_results(
                 batch.uid, seqs, [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in kinds]
             )
@@ -169,8 +169,7 @@ class Collect:
         output, error = files.get("output"), files.get("error")
         if ledger.findings.close("short-results", f"batch {batch.id}") and batch.state is BatchState.HELD:
             batch = ledger.batches.resume(batch, "the results are complete now")
-        for kind in ("results-unread", *SPOOL_STOPS):
-            ledger.findings.close(kind, f"batch {batch.id}")
+        ledger.findings.close_all(f"batch {batch.id}", ("results-unread", *SPOOL_STOPS))
         ledger.findings.close("vendor-auth", f"vendor {batch.account}")
         if look.is_short:
             ledger.findings.open("missing-lines", f"batch {batch.id}", look.reason())
@@ -204,7 +203,7 @@ class Collect:
         """The vendor refused the whole batch in its validation: no line ran, nothing was paid."""
         if batch.state is BatchState.HELD and not batch.checks_waived:
             return
-        kept = self._place.store.read(lambda ledger: ledger.contents.read(batch.id, "vendor_errors"))
+        kept = self._place.store.ask(lambda ledger: ledger.contents.read(batch.id, "vendor_errors"))
         refusal = judge(read_faults(kept), batch.requests)
         over_limit, told = read_limit(kept)
 

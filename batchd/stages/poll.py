@@ -43,7 +43,7 @@ class Poll:
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_polled``, ``batches_ended``."""
         due = self._scope.batch_id is None
-        batches = self._place.store.read(lambda ledger: ledger.batches.at(BatchState.SUBMITTED, self._scope, due=due))
+        batches = self._place.store.ask(lambda ledger: ledger.batches.at(BatchState.SUBMITTED, self._scope, due=due))
         for name in dict.fromkeys(batch.account for batch in batches):
             self._poll_account(name, [batch for batch in batches if batch.account == name])
         return self._counts
@@ -137,8 +137,7 @@ class Poll:
             # Behind the move: a transaction that is repeated, though it came through, stops there.
             body = faults_as_text(found.faults)
             ledger.contents.keep(batch.id, [Kept(0, "vendor_errors", body, batch.attempt)])
-        for kind in ("overdue", "unknown-status"):
-            ledger.findings.close(kind, f"batch {batch.id}")
+        ledger.findings.close_all(f"batch {batch.id}", ("overdue", "unknown-status"))
         self._counts.add("batches_ended")
         log.info(events.POLL_ENDED, task=batch.task, batch=batch.id, status=found.status)
 

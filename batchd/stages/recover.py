@@ -51,7 +51,7 @@ class Recover:
             forgotten = ForgottenBatches(self._place, self._counts)
             for each in self._place.accounts.values():
                 forgotten.look(each)
-        for batch in self._place.store.read(lambda ledger: ledger.batches.at(BatchState.SUBMITTING, self._scope)):
+        for batch in self._place.store.ask(lambda ledger: ledger.batches.at(BatchState.SUBMITTING, self._scope)):
             account = self._place.account_of(batch)
             if account is not None:
                 # Another process that holds the lease may be in the middle of its POST.
@@ -232,7 +232,7 @@ class Recover:
     def _settle_others(
         self, account: Account, creates: Sequence[UnknownCreate], listing: Listing, batch_id: int
     ) -> None:
-        batch = self._place.store.read(lambda ledger: ledger.batches.get(batch_id))
+        batch = self._place.store.ask(lambda ledger: ledger.batches.get(batch_id))
         found = others(batch, creates, listing.batches)
         if not found or batch.position is BatchState.SUBMITTING:
             # While its own create is in question, settling that decides which of them counts.
@@ -280,7 +280,7 @@ class Recover:
     def _report(self, batch: Batch, kind: str, found: Sequence[VendorBatch]) -> None:
         """Raises the finding, or tells in it what is new; what a person has seen so is not told again."""
         subject, detail = f"batch {batch.id}", "; ".join(sorted(bill_of(one) for one in found))
-        if not found or self._place.store.read(lambda ledger: ledger.findings.was_told(kind, subject, detail)):
+        if not found or self._place.store.ask(lambda ledger: ledger.findings.was_told(kind, subject, detail)):
             return
         self._place.store.transact(
             lambda ledger: ledger.findings.open(kind, subject, detail), step="recover.report_late"

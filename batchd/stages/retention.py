@@ -39,7 +39,7 @@ class Retention:
         if keep is None:
             return self._counts
         try:
-            for batch in self._place.store.read(lambda ledger: ledger.retention.due(self._scope, keep, _MOST_BATCHES)):
+            for batch in self._place.store.ask(lambda ledger: ledger.retention.due(self._scope, keep, _MOST_BATCHES)):
                 self._trim(batch)
                 if self._is_over():
                     break
@@ -55,7 +55,7 @@ class Retention:
 
     def _trim(self, batch: Batch) -> None:
         store, last = self._place.store, 0
-        if store.read(lambda ledger: ledger.findings.is_any_open(f"batch {batch.id}")):
+        if store.ask(lambda ledger: ledger.findings.is_any_open(f"batch {batch.id}")):
             store.transact(lambda ledger: ledger.retention.put_off(batch), step="retention.finish")
             return
         # Each looks for itself, so that two processes at once, or a restart, remove nothing but what is due.

@@ -50,7 +50,7 @@ class Submit:
 
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_submitted``, ``batches_postponed``, ``batches_waiting``, ``submits_unknown``."""
-        built = self._place.store.read(lambda ledger: ledger.batches.at(BatchState.BUILT, self._scope))
+        built = self._place.store.ask(lambda ledger: ledger.batches.at(BatchState.BUILT, self._scope))
         for _, batches in groupby(sorted(built, key=attrgetter("account")), attrgetter("account")):
             ready = [batch for batch in batches if self._may_be_sent(batch)]
             account = self._place.account_of(ready[0]) if ready else None
@@ -85,8 +85,8 @@ class Submit:
 
     def _is_stopped(self, account: Account) -> bool:
         # What the ledger may have forgotten could be these very rows.
-        return self._place.store.read(
-            lambda ledger: any(ledger.findings.is_open(kind, f"vendor {account.name}") for kind in SENDING_STOPS)
+        return self._place.store.ask(
+            lambda ledger: ledger.findings.is_open_among(SENDING_STOPS, f"vendor {account.name}")
         )
 
     def _submit(self, account: Account, queue: Queue, batch: Batch, lease: Lease) -> None:
@@ -100,7 +100,7 @@ class Submit:
         file_id = self._upload(batch, account, lease)
         if file_id is None:
             return
-        definition = self._place.store.read(lambda ledger: ledger.tasks.definition(batch.version_id))
+        definition = self._place.store.ask(lambda ledger: ledger.tasks.definition(batch.version_id))
         batch = self._place.store.transact(
             lambda ledger: self._intend(ledger, batch, account, file_id), lease=lease, step="submit.intent"
         )
@@ -147,7 +147,7 @@ class Submit:
             self._record_created(batch, account, lease, created)
 
     def _metadata(self, batch: Batch, definition: TaskDefinition) -> Mapping[str, str]:
-        installation = self._place.store.read(lambda ledger: ledger.installation_id())
+        installation = self._place.store.ask(lambda ledger: ledger.installation_id())
         return {
             "batchd_installation": installation,
             "batchd_uid": batch.uid,

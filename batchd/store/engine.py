@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import structlog
 import tenacity
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from batchd import events, failpoints
@@ -144,6 +144,11 @@ class SqlStore:
         self._stop = stop or Stop()
         self._trouble = _Trouble()
 
+    @property
+    def is_served(self) -> bool:
+        """True where a server does the database's work, and this process waits for it."""
+        return self.dialect.is_served
+
     def transact(self, work: Callable[[Ledger], T], *, lease: Lease | None = None, step: str = "") -> T:
         """Runs ``work`` in one transaction, again as a whole after deadlocks and lost connections.
 
@@ -185,6 +190,16 @@ class SqlStore:
 
         def once() -> T:
             with self._mapped_errors(), self._connected() as connection, self.dialect.reading(connection).begin():
+                return work(self._ledger(connection))
+
+        return self._repeated(once, "")
+
+    def ask(self, work: Callable[[Ledger], T]) -> T:
+        """Runs ``work``, which is one single statement that reads."""
+
+        def once() -> T:
+            with self._mapped_errors(), self._connected() as connection, self.dialect.asking(connection).begin():
+                _allow_one_statement(connection)
                 return work(self._ledger(connection))
 
         return self._repeated(once, "")
@@ -259,6 +274,19 @@ class SqlStore:
         return DatabaseError(
             f"{reason} ({code})", next_command=refusal.next_command if refusal else "run: batchd check-config"
         )
+
+
+def _allow_one_statement(connection: Connection) -> None:
+    """A second one could see another state of things, wherever there is no transaction around them."""
+    seen: list[str] = []
+
+    def count(*told: object) -> None:
+        seen.append(str(told[2]))
+        if len(seen) > 1:
+            msg = f"one statement was announced, and a second one came: {seen[-1]}"
+            raise RuntimeError(msg)
+
+    event.listen(connection, "before_cursor_execute", count)
 
 
 def _pause(state: tenacity.RetryCallState) -> float:

@@ -40,17 +40,17 @@ class SqlFindings:
 
     def close(self, kind: str, subject: str) -> bool:
         """Ends a finding."""
+        return self.close_all(subject, [kind]) > 0
+
+    def close_all(self, subject: str, kinds: Sequence[str]) -> int:
+        """Ends the findings of these kinds about one subject; returns how many there were."""
         finding = tables.finding
         closed = self._connection.execute(
             update(finding)
-            .where(finding.c.kind == kind, finding.c.subject == subject, finding.c.closed_at.is_(None))
+            .where(finding.c.kind.in_(kinds), finding.c.subject == subject, finding.c.closed_at.is_(None))
             .values(closed_at=self._dialect.now())
         )
-        return closed.rowcount > 0
-
-    def close_all(self, subject: str, kinds: Sequence[str]) -> int:
-        """Ends the findings of these kinds about one subject."""
-        return sum(self.close(kind, subject) for kind in kinds)
+        return closed.rowcount
 
     def was_told(self, kind: str, subject: str, detail: str) -> bool:
         """True where a finding, open or closed, has said this very detail."""
@@ -65,10 +65,10 @@ class SqlFindings:
         query = select(finding.c.id).where(finding.c.kind == kind, finding.c.subject == subject, dealt_with)
         return self._connection.scalar(query.limit(1)) is not None
 
-    def subjects(self, kind: str) -> list[str]:
-        """What open findings of this kind are about."""
+    def subjects(self, *kinds: str) -> list[str]:
+        """What open findings of these kinds are about."""
         finding = tables.finding
-        query = select(finding.c.subject).where(finding.c.kind == kind, finding.c.closed_at.is_(None))
+        query = select(finding.c.subject).where(finding.c.kind.in_(kinds), finding.c.closed_at.is_(None))
         return list(self._connection.scalars(query.order_by(finding.c.id)))
 
     def is_any_open(self, subject: str) -> bool:
@@ -79,4 +79,8 @@ class SqlFindings:
 
     def is_open(self, kind: str, subject: str) -> bool:
         """True while one of this kind is open about ``subject``, or about a thing of it (``vendor x batch y``)."""
-        return any(one == subject or one.startswith(f"{subject} ") for one in self.subjects(kind))
+        return self.is_open_among([kind], subject)
+
+    def is_open_among(self, kinds: Sequence[str], subject: str) -> bool:
+        """The same of any of these kinds."""
+        return any(one == subject or one.startswith(f"{subject} ") for one in self.subjects(*kinds))

@@ -1,6 +1,7 @@
 """One transaction's view of the ledger: the topics, over one connection."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -42,6 +43,10 @@ class SqlLedger:
         self.quotas = SqlQuotas(connection, dialect, is_dead)
         self.findings = SqlFindings(connection, dialect)
         self.retention = SqlRetention(connection, dialect)
+
+    def together(self) -> AbstractContextManager[object]:
+        """Around writes that nobody waits for one by one."""
+        return self._dialect.together(self.connection)
 
     def rows(self, task_id: int, definition: TaskDefinition) -> SqlRows:
         """The task's own table, and the one that its answers go to."""

@@ -13,7 +13,7 @@ from batchd.store.dialects.row_write import RowWrite
 from batchd.store.tables import LEDGER
 
 # So many at once: each is in memory twice meanwhile, as it is and as the driver is given it.
-_ROWS = 2000
+_ROWS = 5000
 
 
 class LedgerRows:

@@ -1,6 +1,6 @@
 """``batchd_request``: one row's one try, and its one outcome."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,7 +35,7 @@ class SqlRequests:
         self._connection = connection
         self._dialect = dialect
 
-    def add(self, batch_id: int, requests: Sequence[NewRequest]) -> None:
+    def add(self, batch_id: int, requests: Iterable[NewRequest]) -> None:
         """Records a batch's requests."""
         columns = ("batch_id", "seq", "key_int", "key_text", "key_hash", "guard", "guard_value")
         rows = (

@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from batchd.ports import Counts
-from batchd.side_by_side import Pair, each
+from batchd.side_by_side import Pair, ahead, each
 
 PATIENCE = 20.0
 
@@ -198,3 +198,70 @@ def test_where_one_of_a_pair_fails_the_other_is_told_to_end() -> None:
             pair.run(lambda: work("lead"), lambda: work("follow"))
 
         assert {"lead", "follow"} - {failing} == set(ended)
+
+
+def made(log: list[str], last: int = 3) -> Iterator[int]:
+    """Numbers, each noted when it is made, and by which thread; after the last one it fails, where that is 13."""
+    for number in range(1, last + 1):
+        log.append(f"{number} by {'this' if threading.current_thread() is threading.main_thread() else 'another'}")
+        yield number
+        if number == 13:
+            raise ValueError(number)
+
+
+def test_of_a_server_one_is_made_while_the_one_before_is_used() -> None:
+    """Never more than one ahead, all of them, in their order."""
+    log: list[str] = []
+    second_is_made = threading.Event()
+
+    def numbers() -> Iterator[int]:
+        for number in made(log):
+            if number == 2:
+                second_is_made.set()
+            yield number
+
+    used = []
+    for number in ahead(numbers(), is_served=True):
+        assert second_is_made.wait(PATIENCE), "the second was not made while the first was used"
+        assert len(log) <= number + 1
+        used.append(number)
+
+    assert [1, 2, 3] == used
+    assert ["1 by another", "2 by another", "3 by another"] == log
+
+
+def test_without_a_server_each_is_made_when_it_is_asked_for() -> None:
+    """By the thread that asks."""
+    log: list[str] = []
+
+    coming = ahead(made(log), is_served=False)
+
+    assert ([], 1, ["1 by this"]) == ([*log], next(coming), log)
+
+
+@pytest.mark.parametrize("is_served", [True, False])
+def test_what_the_making_raises_is_raised_behind_what_was_made(*, is_served: bool) -> None:
+    """Nothing made before is lost for it."""
+    coming = ahead(made([], last=13), is_served=is_served)
+
+    assert list(range(1, 14)) == [next(coming) for _ in range(13)]
+    with pytest.raises(ValueError, match="13"):
+        next(coming)
+
+
+def test_who_closes_it_waits_for_what_is_being_made() -> None:
+    """So no thread works on what belongs to somebody else by then."""
+    log: list[str] = []
+    threads = threading.active_count()
+
+    def slow() -> Iterator[int]:
+        yield 1
+        time.sleep(0.05)
+        log.append("made")
+        yield 2
+
+    coming = ahead(slow(), is_served=True)
+    next(coming)
+    coming.close()
+
+    assert (["made"], threads) == (log, threading.active_count())

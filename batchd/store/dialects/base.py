@@ -62,6 +62,7 @@ class LedgerDialect(Protocol):
         default_schema: where the ledger is if the config does not say; None: where the URL leads.
         has_schemas: the ledger may be in a schema of its own.
         most_values: how many values a condition may name at once.
+        is_served: a server does its work.
         loses_transactions: its driver may lose one without a word, and go on in a new one.
     """
 
@@ -69,6 +70,7 @@ class LedgerDialect(Protocol):
     default_schema: str | None
     has_schemas: bool
     most_values: int
+    is_served: bool
     loses_transactions: bool
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
@@ -115,6 +117,15 @@ class LedgerDialect(Protocol):
 
     def insert_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
         """Adds rows to a table of the ledger."""
+
+    def asking(self, connection: Connection) -> Connection:
+        """For one single statement that reads, which sees one consistent view by itself."""
+
+    def together(self, connection: Connection) -> AbstractContextManager[object]:
+        """Around statements that return nothing and whose counts nobody asks for: they may go out at once.
+
+        Raises what the first of them has raised, by the end at the latest.
+        """
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """Around a statement that may fail: the transaction goes on after its failure."""

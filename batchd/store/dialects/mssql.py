@@ -109,6 +109,10 @@ class MssqlDialect(ServerDialect):
         connection.rollback()
         return connection.execution_options(isolation_level="SNAPSHOT")
 
+    def asking(self, connection: Connection) -> Connection:
+        """As for any reading: to leave transactions, and to come back, would take a round trip each."""
+        return self.reading(connection)
+
     def binding(self, url: URL) -> str:
         """Server and database. FreeTDS is told the port in the query, in capitals or not."""
         small = url.set(query={name.lower(): value for name, value in url.query.items()})

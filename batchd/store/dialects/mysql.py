@@ -80,6 +80,10 @@ class MysqlDialect(ServerDialect):
         """One snapshot, taken by the first statement."""
         return connection.execution_options(isolation_level="REPEATABLE READ")
 
+    def asking(self, connection: Connection) -> Connection:
+        """As for any reading: to leave transactions, and to come back, would take a round trip each."""
+        return self.reading(connection)
+
     def binding(self, url: URL) -> str:
         """Server and database."""
         return place_of(self.name, url, _PORT)

@@ -37,6 +37,7 @@ from batchd.store.dialects.postgresql_documents import (
     update_as_text,
     update_by_document,
 )
+from batchd.store.dialects.postgresql_pipelines import answered_together
 from batchd.store.dialects.postgresql_values import read_all_times
 from batchd.store.dialects.reflected import column_info, reflected_columns
 from batchd.store.dialects.row_write import RowWrite
@@ -97,6 +98,10 @@ class PostgresqlDialect(ServerDialect):
         """One snapshot for the whole transaction."""
         return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
+    def asking(self, connection: Connection) -> Connection:
+        """Without BEGIN and COMMIT, each of which would be waited for as long as for the statement."""
+        return connection.execution_options(isolation_level="AUTOCOMMIT")
+
     def binding(self, url: URL) -> str:
         """Server and database."""
         return place_of(self.name, url, _PORT)
@@ -156,6 +161,10 @@ class PostgresqlDialect(ServerDialect):
     def insert_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
         """The same."""
         insert_by_document(connection, write)
+
+    def together(self, connection: Connection) -> AbstractContextManager[object]:
+        """In a pipeline, by which the server is waited for once."""
+        return answered_together(connection)
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """Within a savepoint, since a statement that fails ends the transaction."""

@@ -1,6 +1,8 @@
 """What the dialects of servers have in common: a catalogue to be reflected, and errors that have numbers."""
 
+import contextlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select
@@ -31,6 +33,7 @@ class ServerDialect:
     """
 
     has_schemas = True
+    is_served = True
     # From 1,000 on MariaDB makes a table of them first; SQL Server takes 2,100 in a statement.
     most_values = 900
     loses_transactions = False
@@ -45,6 +48,11 @@ class ServerDialect:
     def without(self, others: Select[Any]) -> ColumnElement[bool]:
         """By an anti-join, in whichever way the database takes for best."""
         return ~others.exists()
+
+    def together(self, connection: Connection) -> AbstractContextManager[object]:
+        """One after the other, as the driver knows no other way."""
+        del connection
+        return contextlib.nullcontext()
 
     def masks(self, connection: Connection, table: str, schema: str | None, names: Sequence[str]) -> list[Mask]:
         """Who may read a column reads its values."""

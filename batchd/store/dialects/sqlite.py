@@ -50,6 +50,7 @@ class SqliteDialect:
     has_schemas = False
     # A statement takes 999 before SQLite 3.32, and other values stand beside these.
     most_values = 900
+    is_served = False
     loses_transactions = False
 
     def create_engine(self, url: URL, *, create: bool = False) -> Engine:
@@ -127,6 +128,15 @@ class SqliteDialect:
     def insert_ledger_rows(self, connection: Connection, write: RowWrite) -> None:
         """Like any others."""
         insert_each(connection, write)
+
+    def asking(self, connection: Connection) -> Connection:
+        """As for any reading."""
+        return self.reading(connection)
+
+    def together(self, connection: Connection) -> AbstractContextManager[object]:
+        """One after the other: there is nobody to wait for."""
+        del connection
+        return contextlib.nullcontext()
 
     def trying(self, connection: Connection) -> AbstractContextManager[object]:
         """A statement that fails leaves the transaction as it was."""

@@ -71,6 +71,10 @@ class TroubledStore:
         self._process = process
         self._store = store
 
+    @property
+    def is_served(self) -> bool:
+        return self._store.is_served
+
     def transact(self, work: Callable[[Ledger], T], *, lease: Lease | None = None, **more: str) -> T:
         # By number any commit can be struck, by the name of its step one that matters.
         mishap = self._process.passing("commit") or self._process.passing(more.get("step", ""))
@@ -97,6 +101,10 @@ class TroubledStore:
     def read(self, work: Callable[[Ledger], T]) -> T:
         self._process.passing("read")
         return self._store.read(work)
+
+    def ask(self, work: Callable[[Ledger], T]) -> T:
+        self._process.passing("read")
+        return self._store.ask(work)
 
 
 class TroubledSpool(FolderSpool):
