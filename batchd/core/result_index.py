@@ -2,7 +2,7 @@
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Self
 
@@ -79,7 +79,7 @@ class ResultIndex:
     _digests: "array[int]" = field(default_factory=lambda: array("Q"), compare=False)
 
     @classmethod
-    def of(cls, uid: str, seqs: frozenset[int]) -> Self:
+    def of(cls, uid: str, seqs: Collection[int]) -> Self:
         """An empty one of a batch with these requests."""
         last = max(seqs, default=0)
         return cls(uid, Places(last), _digests=array("Q", bytes(8 * (last + 1))))
@@ -106,7 +106,7 @@ class ResultIndex:
 
 
 def index_results(
-    uid: str, seqs: frozenset[int], files: Iterable[tuple[ResultKind, Iterable[tuple[int, bytes]]]]
+    uid: str, seqs: Collection[int], files: Iterable[tuple[ResultKind, Iterable[tuple[int, bytes]]]]
 ) -> ResultIndex:
     """Indexes the lines of a batch's result files.
 
@@ -125,7 +125,7 @@ def index_results(
     return index
 
 
-def _add(index: ResultIndex, uid: str, seqs: frozenset[int], place: Place, raw: bytes) -> None:
+def _add(index: ResultIndex, uid: str, seqs: Collection[int], place: Place, raw: bytes) -> None:
     line = read_line(raw)
     if line is None:
         return

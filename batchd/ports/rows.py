@@ -1,6 +1,6 @@
 """The ledger's requests, gates, kept content and findings, and the rows of the task's own table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from batchd.core.keys import RowKey
@@ -23,10 +23,10 @@ class Requests(Protocol):
     def add(self, batch_id: int, requests: Iterable[NewRequest]) -> None:
         """Records a batch's requests, each with its row's tries so far."""
 
-    def seqs(self, batch_id: int) -> frozenset[int]:
+    def seqs(self, batch_id: int) -> Collection[int]:
         """Numbers of all requests of a batch."""
 
-    def open_after(self, batch_id: int, seq: int, limit: int) -> list[int]:
+    def open_after(self, batch_id: int, seq: int, limit: int) -> Sequence[int]:
         """Numbers of requests without an outcome, in order."""
 
     def lock_open(self, batch_id: int, seqs: Sequence[int]) -> list[OpenRequest]:

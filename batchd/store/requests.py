@@ -1,6 +1,7 @@
 """``batchd_request``: one row's one try, and its one outcome."""
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,12 +45,16 @@ class SqlRequests:
         )
         LedgerRows(self._connection, self._dialect, tables.request).add(columns, rows)
 
-    def seqs(self, batch_id: int) -> frozenset[int]:
-        """Numbers of all requests of a batch."""
+    def seqs(self, batch_id: int) -> Collection[int]:
+        """Numbers of all requests of a batch: a range, where none was dropped, which takes no room."""
         request = tables.request
-        return frozenset(self._connection.scalars(sa.select(request.c.seq).where(request.c.batch_id == batch_id)))
+        query = sa.select(request.c.seq).where(request.c.batch_id == batch_id)
+        found = array("q", self._connection.scalars(query.order_by(request.c.seq)))
+        if found and found[-1] - found[0] + 1 == len(found):
+            return range(found[0], found[-1] + 1)
+        return frozenset(found)
 
-    def open_after(self, batch_id: int, seq: int, limit: int) -> list[int]:
+    def open_after(self, batch_id: int, seq: int, limit: int) -> Sequence[int]:
         """Numbers of requests without an outcome, in order, after ``seq``."""
         request = tables.request
         rows = self._connection.scalars(
@@ -58,7 +63,7 @@ class SqlRequests:
             .order_by(request.c.seq)
             .limit(limit)
         )
-        return list(rows)
+        return array("q", rows)
 
     def lock_open(self, batch_id: int, seqs: Sequence[int]) -> list[OpenRequest]:
         """Those still without an outcome; so a COMMIT whose answer was lost is settled by looking."""

@@ -1,16 +1,23 @@
 """PostgreSQL is given many rows as one document: what a column takes, refuses and compares is its own affair still."""
 
+import re
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from batchd.core.keys import RowKey
+from batchd.core.model import Batch
+from batchd.core.outcomes import Outcome
 from batchd.errors import DataRefusedError
+from tests.conformance.ledger_steps import finished
 from tests.conformance.stores import Desk, StoreUnderTest, a_definition, key_of
 
 pytestmark = pytest.mark.parametrize("db", ["postgresql"], indirect=True)
 
 _TYPES = "CREATE TYPE \"My Mood\" AS ENUM ('sad', 'happy'); CREATE DOMAIN short AS varchar(3) CHECK "
 _TYPES += "(value <> 'bad'); CREATE DOMAIN shorter AS short"
+_MANY = 5_000
 
 
 def column_of(db: StoreUnderTest, kind: str) -> Desk:
@@ -135,3 +142,33 @@ def test_a_table_whose_name_must_be_quoted_is_asked_for_its_types(db: StoreUnder
     desk.write(key, **{"An swer": "abc"})
 
     assert [("abc",)] == db.execute('SELECT "An swer" FROM "It em"')
+
+
+def test_outcomes_are_no_join_of_each_with_each(db: StoreUnderTest) -> None:
+    """The planner knows only of finished requests, as it does whenever a table was analysed between two batches."""
+    db.execute("CREATE TABLE item (id int PRIMARY KEY, body text, answer text, done text)")
+    desk = Desk(db)
+    before = desk.build([RowKey(1)], uid="before")
+    finish(desk, before, 1)
+    db.execute("ANALYZE")
+    now = desk.build([RowKey(number) for number in range(2, _MANY + 2)], uid="now")
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, sql: str, parameters: object, *_: object) -> None:
+        sent.append((f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters))
+
+    sa.event.listen(desk.database.engine, "before_cursor_execute", note)
+    finish(desk, now, _MANY)
+    sa.event.remove(desk.database.engine, "before_cursor_execute", note)
+    ((sql, parameters),) = [one for one in sent if "UPDATE" in one[0]]
+    db.execute("UPDATE batchd_request SET outcome = NULL WHERE seq <= ? AND batch_id = ?", _MANY, now.id)
+    with desk.database.engine.begin() as connection:
+        plan = str(connection.exec_driver_sql(sql, parameters).scalar_one())
+
+    assert [] == [told for told in re.findall(r"Rows Removed by Join Filter': (\d+)", plan) if int(told) > _MANY], plan
+
+
+def finish(desk: Desk, batch: Batch, number: int) -> None:
+    """Requests 1 to ``number`` are applied."""
+    applied = [finished(seq, Outcome.APPLIED) for seq in range(1, number + 1)]
+    desk.store.transact(lambda ledger: ledger.requests.finish(batch.id, applied))

@@ -1,6 +1,7 @@
 """The ledger's requests: each ends once, and a batch adds them up."""
 
-from batchd.core.model import Batch
+from batchd.core.keys import RowKey
+from batchd.core.model import Batch, NewRequest
 from batchd.core.outcomes import GateState, Outcome, Tries
 from tests.conformance.ledger_steps import ONE, THREE, finished, settle, settled
 from tests.conformance.stores import Desk
@@ -15,16 +16,26 @@ def test_requests_are_finished_once(desk: Desk, batch: Batch) -> None:
 
     outcomes = desk.db.execute("SELECT seq, outcome FROM batchd_request ORDER BY seq")
     assert outcomes == [(1, "applied"), (2, "gone"), (3, None)]
-    assert {1, 2, 3} == desk.store.read(lambda ledger: ledger.requests.seqs(batch.id))
-    assert desk.store.read(lambda ledger: ledger.requests.open_after(batch.id, 0, 10)) == [3]
+    assert [1, 2, 3] == list(desk.store.read(lambda ledger: ledger.requests.seqs(batch.id)))
+    assert list(desk.store.read(lambda ledger: ledger.requests.open_after(batch.id, 0, 10))) == [3]
     locked = desk.store.transact(lambda ledger: ledger.requests.lock_open(batch.id, [1, 2, 3]))
     assert [one.key for one in locked] == [THREE]
 
 
+def test_numbers_of_requests_may_have_gaps(desk: Desk, batch: Batch) -> None:
+    """Where a line was dropped from the file before it was sent: a number between two others is none of the batch's."""
+    desk.store.transact(lambda ledger: ledger.requests.add(batch.id, [NewRequest(5, RowKey(5), "guard", None)]))
+
+    seqs = desk.store.ask(lambda ledger: ledger.requests.seqs(batch.id))
+
+    assert [1, 2, 3, 5] == sorted(seqs)
+    assert [True, False, True, False] == [seq in seqs for seq in (3, 4, 5, 6)]
+
+
 def test_open_requests_come_in_order_and_in_chunks(desk: Desk, batch: Batch) -> None:
     """After the last one that was seen."""
-    assert desk.store.read(lambda ledger: ledger.requests.open_after(batch.id, 0, 2)) == [1, 2]
-    assert desk.store.read(lambda ledger: ledger.requests.open_after(batch.id, 2, 2)) == [3]
+    assert list(desk.store.read(lambda ledger: ledger.requests.open_after(batch.id, 0, 2))) == [1, 2]
+    assert list(desk.store.read(lambda ledger: ledger.requests.open_after(batch.id, 2, 2))) == [3]
 
 
 def test_an_open_request_knows_its_rows_tries(desk: Desk, batch: Batch) -> None:

@@ -86,8 +86,19 @@ def _insert(connection: Connection, write: RowWrite, told: Told) -> int:
 def _update(connection: Connection, write: RowWrite, told: Told) -> int:
     values = {name: told[name] for name in write.columns}
     same = (write.table.c[key.name] == told[key.name] for key in write.keys)
-    statement = sa.update(write.table).where(*same, *write.conditions).values(values | dict(write.clocks))
+    statement = sa.update(write.table).where(*same, *_unset(write, told)).values(values | dict(write.clocks))
     return connection.execute(statement, _document(write)).rowcount
+
+
+def _unset(write: RowWrite, told: Told) -> list[ColumnElement[bool]]:
+    """The condition of ``unset``, said of both sides, so that the planner can't tell how many rows it leaves.
+
+    Said of the table alone it would take the rows of a batch that is just being applied for none, where the statistics
+    know only of finished ones, and compare each of them with the whole document.
+    """
+    if write.unset is None:
+        return []
+    return [write.table.c[write.unset].is_(None) == told[write.keys[0].name].is_not(None)]
 
 
 def _typed(write: RowWrite) -> Told:
