@@ -24,7 +24,7 @@ _PAGE = 2000
 _RETRIES_A_PAGE = 500
 # A first page is small, since nobody knows how long its texts are; later ones have about so many characters.
 _FIRST_PAGE = 50
-_PAGE_CHARACTERS = 2_000_000
+_PAGE_CHARACTERS = 1_000_000
 _MOST_RETRIES = 50_000
 
 

@@ -268,8 +268,7 @@ class _TaskClaim:
         )
         self._drop(self._not_ours(ledger, record, batch_id, file.requests), packing.uid, file)
         kept = len(file.requests)
-        with ledger.together():
-            ledger.requests.add(batch_id, file.requests)
+        ledger.requests.add(batch_id, file.requests)
         ledger.gates.fail(record.id, packing.failures)
         batch = ledger.batches.get(batch_id)
         ledger.batches.note(batch, requests=kept, input_bytes=file.spooled.bytes, input_sha256=file.spooled.sha256)
