@@ -124,7 +124,7 @@ def told(desk: Desk, work: Callable[[Ledger], None]) -> tuple[str, str] | None:
     except DatabaseError as error:
         return type(error).__name__, error.message
     except KeyError:
-        return None
+        pass
     return None
 
 
