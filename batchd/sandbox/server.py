@@ -141,9 +141,8 @@ def _listen(service: Service) -> None:
         timeout_graceful_shutdown=GRACE,
     )
     server = StoppableServer(config)
-    if settings.until_unused is not None:
-        _stop_when_unused(server, settings.until_unused)
-    with listener, _announced(settings.state, url):
+    # Left backwards: by the time a newcomer gets the lock, nothing is announced any more.
+    with _until_unused(server, settings.until_unused), listener, _announced(settings.state, url):
         server.run(sockets=[listener])
 
 
@@ -160,18 +159,21 @@ def _announced(state: Path, url: str) -> Iterator[None]:
         target.unlink(missing_ok=True)
 
 
-def _stop_when_unused(server: uvicorn.Server, lock: Path) -> None:
-    """End the server as soon as this process gets the lock that every user shares.
+@contextmanager
+def _until_unused(server: uvicorn.Server, lock: Path | None) -> Iterator[None]:
+    """End the server as soon as this process gets the lock that every user shares, if there is one.
 
-    The kernel drops a user's lock however that user ends, so no server is left behind. The lock is kept until
-    the process is gone: whoever comes meanwhile waits for it, and then starts a server of their own.
+    The kernel drops a user's lock however that user ends, so no server is left behind. The lock is kept until the
+    server listens no more: whoever comes meanwhile waits for it, and then starts a server of their own.
     """
+    if lock is None:
+        yield
+        return
+    with lock.open("a") as users:
 
-    def wait() -> None:
-        handle = lock.open("a")
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        held.append(handle)
-        server.should_exit = True
+        def wait() -> None:
+            fcntl.flock(users, fcntl.LOCK_EX)
+            server.should_exit = True
 
-    held: list[TextIO] = []
-    threading.Thread(target=wait, daemon=True, name="until-unused").start()
+        threading.Thread(target=wait, daemon=True, name="until-unused").start()
+        yield

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -86,6 +87,17 @@ def test_a_second_user_joins_and_the_last_one_ends_it(state: Path) -> None:
     assert settings["batch_duration"] == 7
     assert wait_for(lambda: has_ended(pid))
     assert not state.with_name("state.db.server.json").exists()
+
+
+def test_whoever_comes_as_it_ends_gets_a_server_that_stays(state: Path) -> None:
+    """A server that has seen its last user go takes no new one: it would be gone before its first call."""
+    for _ in range(4):
+        start_or_join(state, batch_duration=0).close()
+        time.sleep(0.02)
+        with start_or_join(state, batch_duration=0) as handle:
+            pid = server_pid(state)
+            assert not wait_for(partial(has_ended, pid), limit=0.4), "the server ended under its user"
+            assert Sandbox(handle.url).control("GET", "settings")["batch_duration"] == 0
 
 
 def test_the_state_survives_a_restart(state: Path) -> None:

@@ -309,9 +309,7 @@ def test_estimates_follow_what_the_vendor_counts(bench: Bench) -> None:
     bench.run(CLAIM)
     first = counted(bench)[2]
     bench.execute("UPDATE batchd_batch SET not_before = '2100-01-01 00:00:00.000' WHERE id = 2")
-    for _ in range(4):
-        bench.run(*WORKING)
-    assert "closed" == bench.states()[0]
+    bench.check_until("closed", "built", stages=WORKING)
     ready(bench)
     bench.run(SUBMIT)
 
