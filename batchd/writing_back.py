@@ -4,13 +4,24 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from batchd.core.judging import Judged
-from batchd.core.landing import ValuesToWrite, before_image, landing
+from batchd.core.landing import FEWEST_TO_SUSPECT, ValuesToWrite, before_image, landing
 from batchd.core.model import Batch, Kept, OpenRequest, RowNow
 from batchd.core.outcomes import RULES, Outcome
 from batchd.core.tasks import TaskDefinition
 from batchd.core.verdicts import Verdict
 from batchd.errors import DataRefusedError, KeyTakenError
 from batchd.ports import Ledger, Rows
+
+_CHUNK_BYTES = 8_000_000
+
+
+def chunk_size(batch: Batch, most: int) -> int:
+    """How many of a batch's rows are written at once, ``most`` where they are short.
+
+    Fewer where rows or answers are long, since a chunk's are in memory together; yet enough to be suspected.
+    """
+    longest = max(batch.input_bytes, (batch.output_bytes or 0) + (batch.error_bytes or 0), 1)
+    return min(most, max(FEWEST_TO_SUSPECT, _CHUNK_BYTES * batch.requests // longest))
 
 
 class Landed(NamedTuple):

@@ -11,7 +11,7 @@ from batchd.core.result_lines import LineReader, ResultLine, read_line
 from batchd.core.tasks import TaskDefinition
 from batchd.errors import DatabaseBusyError, DatabaseError
 from batchd.ports import Ledger, Workplace
-from batchd.writing_back import Landed, before_images, by_halves, land, write_rows
+from batchd.writing_back import Landed, before_images, by_halves, chunk_size, land, write_rows
 
 _CHANGED = (
     "the row changed, or stopped being pending, since its prompt was made, "
@@ -79,8 +79,9 @@ class Rewriting:
         try:
             # A dry run writes nothing down, so any definition that is known stands in.
             version_id = self._batch.version_id if dry_run else self._saved_version(lease)
-            for at in range(0, len(seqs), self._place.chunk):
-                chunk = self._judged(seqs[at : at + self._place.chunk])
+            size = chunk_size(self._batch, self._place.chunk)
+            for at in range(0, len(seqs), size):
+                chunk = self._judged(seqs[at : at + size])
                 by_halves(chunk, lambda some: fates.extend(self._transact(some, lease, version_id, dry_run=dry_run)))
         except DatabaseBusyError:
             raise

@@ -13,7 +13,7 @@ import structlog
 
 from batchd import events
 from batchd.core.judging import Answers, FileAnswers, Judged, RefusedAnswers
-from batchd.core.landing import FEWEST_TO_SUSPECT, is_suspect
+from batchd.core.landing import is_suspect
 from batchd.core.model import Batch, FinishedRequest, Kept, Lease, SettledGate
 from batchd.core.outcomes import RULES, Limits, Outcome, settle_gate
 from batchd.core.refusals import judge, read_faults
@@ -26,11 +26,10 @@ from batchd.errors import DatabaseBusyError, DatabaseError, HoldBatchError
 from batchd.leasing import Leasing
 from batchd.ports import Counts, Ledger, Scope, Workplace
 from batchd.side_by_side import ahead
-from batchd.writing_back import Landed, before_images, by_halves, land, write_rows
+from batchd.writing_back import Landed, before_images, by_halves, chunk_size, land, write_rows
 
 log = structlog.get_logger("batchd")
 
-_CHUNK_BYTES = 8_000_000
 # What a batch that is closed needs nobody for any more.
 _SETTLED_FINDINGS = ("suspect-results", "apply-failed", "batch-refused", "short-results")
 
@@ -75,7 +74,7 @@ class Apply:
         task = self._place.store.ask(lambda ledger: ledger.tasks.definition(batch.version_id))
         answers = self._answers(batch, task)
         open_seqs = self._place.store.ask(lambda ledger: ledger.requests.open_after(batch.id, 0, batch.requests))
-        size = self._chunk_size(batch)
+        size = chunk_size(batch, self._place.chunk)
         judged = (answers.judge(open_seqs[at : at + size]) for at in range(0, len(open_seqs), size))
         with contextlib.closing(ahead(judged, is_served=self._place.store.is_served)) as coming:
             written = 0
@@ -87,11 +86,6 @@ class Apply:
                 if self._place.stopping():
                     return
         self._close(batch, lease, answers)
-
-    def _chunk_size(self, batch: Batch) -> int:
-        """Fewer where rows or answers are long, since a chunk's are in memory together; yet enough to be suspected."""
-        longest = max(batch.input_bytes, (batch.output_bytes or 0) + (batch.error_bytes or 0), 1)
-        return min(self._place.chunk, max(FEWEST_TO_SUSPECT, _CHUNK_BYTES * batch.requests // longest))
 
     def _answers(self, batch: Batch, task: TaskDefinition) -> Answers:
         seqs = self._place.store.ask(lambda ledger: ledger.requests.seqs(batch.id))

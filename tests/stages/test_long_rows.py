@@ -1,15 +1,17 @@
 """Long texts: as much memory as short ones, so fewer of them at once."""
 
+import json
+
 import pytest
 from structlog.testing import capture_logs
 
-from batchd import due_rows, events
+from batchd import due_rows, events, writing_back
 from batchd.core.keys import RowKey
 from batchd.core.model import SourceRow
 from batchd.due_rows import next_page
-from batchd.stages import apply
 from tests.fakes.answers import answered
-from tests.stages.bench import Bench
+from tests.stages.bench import Bench, person_task
+from tests.stages.reapplying import WIDER, write_kept
 
 
 def rows(*lengths: int) -> list[SourceRow]:
@@ -46,8 +48,8 @@ def test_a_table_of_long_texts_is_claimed_whole(bench: Bench, monkeypatch: pytes
 
 def test_long_rows_are_applied_in_smaller_chunks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as their requests' bytes allow, and every one of them."""
-    monkeypatch.setattr(apply, "_CHUNK_BYTES", 20_000)
-    monkeypatch.setattr(apply, "FEWEST_TO_SUSPECT", 1)
+    monkeypatch.setattr(writing_back, "_CHUNK_BYTES", 20_000)
+    monkeypatch.setattr(writing_back, "FEWEST_TO_SUSPECT", 1)
     bench.add_people(*["x" * 6000] * 5)
 
     with capture_logs() as said:
@@ -60,8 +62,8 @@ def test_long_rows_are_applied_in_smaller_chunks(bench: Bench, monkeypatch: pyte
 
 def test_long_answers_are_applied_in_smaller_chunks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A vector is many times as long as the text it was made of."""
-    monkeypatch.setattr(apply, "_CHUNK_BYTES", 20_000)
-    monkeypatch.setattr(apply, "FEWEST_TO_SUSPECT", 1)
+    monkeypatch.setattr(writing_back, "_CHUNK_BYTES", 20_000)
+    monkeypatch.setattr(writing_back, "FEWEST_TO_SUSPECT", 1)
     bench.vendor.script = answered('{"name": "Ada", "level": "senior"' + " " * 6000 + "}")
     bench.add_people(*["x"] * 5)
 
@@ -73,9 +75,25 @@ def test_long_answers_are_applied_in_smaller_chunks(bench: Bench, monkeypatch: p
     assert 3 >= max(chunks), chunks
 
 
+def test_long_kept_answers_are_written_in_smaller_chunks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each chunk is one transaction and one entry of the history."""
+    bench.configure(definition=person_task(max_attempts=1))
+    bench.vendor.script = answered(json.dumps({"name": "A" * 30, "level": "senior"}) + " " * 6000)
+    bench.add_people(*["x"] * 5)
+    bench.run_until_quiet()
+    monkeypatch.setattr(writing_back, "_CHUNK_BYTES", 20_000)
+    monkeypatch.setattr(writing_back, "FEWEST_TO_SUSPECT", 1)
+
+    assert 5 == write_kept(bench, WIDER).written
+    entries = bench.execute("SELECT reason FROM batchd_event WHERE action = 'reapplied' ORDER BY id")
+    chunks = [int(reason.split()[0]) for (reason,) in entries]
+    assert 5 == sum(chunks)
+    assert 3 >= max(chunks), chunks
+
+
 def test_a_first_chunk_of_long_rows_can_still_be_suspect(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long they are: a batch whose answers all fail is held before they are paid for again."""
-    monkeypatch.setattr(apply, "_CHUNK_BYTES", 1)
+    monkeypatch.setattr(writing_back, "_CHUNK_BYTES", 1)
     bench.vendor.script = answered("no json")
     bench.add_people(*["x"] * 30)
 
