@@ -26,5 +26,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "performance.md#cycles": _table(tables.cycles),
     "performance.md#links": _table(tables.links),
     "performance.md#flat": _table(tables.flat),
+    "performance.md#status": _table(tables.status),
     "performance.md#machine": _table(tables.machine),
 }

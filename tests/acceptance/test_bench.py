@@ -18,6 +18,8 @@ from tests.bench.place_sqlite import Sqlite
 from tests.bench.process import RunFailedError, measured, plain_environment
 from tests.bench.results import BASELINE, BATCHD, FLOOR, Question, Results, from_json
 from tests.bench.shapes import KILOBYTE, texts
+from tests.bench.status_time import status_at
+from tests.bench.vendor_process import VendorProcess
 
 ROWS = 200
 
@@ -52,6 +54,26 @@ def test_three_contestants_do_the_same_work(tmp_path: Path) -> None:
     assert results.ratio(question, BASELINE) is not None
     assert results.ratio(question, FLOOR) is not None
     assert "processor" in results.machine
+
+
+def test_a_long_past_is_there_when_the_status_is_measured() -> None:
+    """Table and ledger are as large as the figure says, and the task's own view counts what was put there."""
+    place = Sqlite(in_memory=False)
+    try:
+        with VendorProcess() as vendor:
+            found = status_at(Race(place, vendor.url), vendor, rows=500, requests=400)
+        ((rows,), *_) = place.execute("SELECT count(*) FROM candidate")
+        ((requests,), *_) = place.execute("SELECT count(*) FROM batchd_request WHERE batch_id > 1")
+        ((batches, applied, gates), *_) = place.execute(
+            "SELECT (SELECT count(*) FROM batchd_batch), applied, (SELECT count(*) FROM batchd_gate)"
+            " FROM batchd_v_tasks"
+        )
+    finally:
+        place.close()
+
+    assert (500, 400) == (found.rows, found.requests) == (rows, requests)
+    assert (3, 401, 200) == (batches, applied, gates)
+    assert found.wall > 0
 
 
 def test_a_process_is_measured_alone() -> None:

@@ -22,19 +22,20 @@ from tests.bench.place_catalog import opened
 from tests.bench.places import Place
 from tests.bench.process import RunFailedError
 from tests.bench.results import BASELINE, Figure, Question, Results, from_json, to_json
-from tests.bench.shapes import KILOBYTE, RESUMES, texts, why_not
+from tests.bench.shapes import KILOBYTE, SHAPES, texts, why_not
 from tests.bench.statements import statements_of
+from tests.bench.status_time import status_at
 from tests.bench.targets import targets
 from tests.bench.vendor_process import VendorProcess
 
 # Beyond, a commit a row tells nothing that it has not told before; it only takes long.
 _BASELINE_ROWS = 50_000
-# They are six times as long as others.
-_RESUME_ROWS = 50_000
+# Of shapes that are longer: 200 MB and more, one way or the other.
+_LONG_ROWS = 50_000
 _WARMING_ROWS = 10
 _LINK_PLACE = "postgresql"
-_FLAT_PLACES = ("sqlite-memory", "postgresql")
-_FLAT_ROOM = 6_000_000_000
+_LARGE_PLACES = ("sqlite-memory", "postgresql")
+_LARGE_ROOM = 6_000_000_000
 
 
 def main() -> int:
@@ -91,6 +92,7 @@ def _measure_at(place: Place, vendor: VendorProcess, wanted: argparse.Namespace,
         "statements": lambda: results.statements.extend(statements_of(race, vendor, wanted.contestants)),
         "link": lambda: _links(race, vendor, wanted, results),
         "flat": lambda: _flat(race, vendor, results),
+        "status": lambda: _status(race, vendor, results),
     }
     for name, measure in parts.items():
         if name in wanted.parts:
@@ -110,7 +112,7 @@ def _cycles(race: Race, vendor: VendorProcess, wanted: argparse.Namespace, resul
             _say(f"{shape}: not run, {reason}")
             continue
         for rows in wanted.sizes:
-            if shape == RESUMES and rows > _RESUME_ROWS:
+            if shape != KILOBYTE and rows > _LONG_ROWS:
                 continue
             race.place.fill(texts(shape, rows))
             question = Question(race.place.name, shape, rows)
@@ -139,11 +141,17 @@ def _links(race: Race, vendor: VendorProcess, wanted: argparse.Namespace, result
         _say(f"link of {one.milliseconds:g} ms, {rows:,} rows: {one.wall:.1f} s, {one.ratio:.2f} of local")
 
 
+def _takes_large_tables(place: Place) -> bool:
+    if place.name not in _LARGE_PLACES:
+        return False
+    if (free := shutil.disk_usage(place.folder).free) < _LARGE_ROOM:
+        _say(f"{place.name}: no large tables, {free / 1e9:.1f} GB are free and {_LARGE_ROOM / 1e9:.0f} are needed")
+        return False
+    return True
+
+
 def _flat(race: Race, vendor: VendorProcess, results: Results) -> None:
-    if race.place.name not in _FLAT_PLACES:
-        return
-    if (free := shutil.disk_usage(race.place.folder).free) < _FLAT_ROOM:
-        _say(f"{race.place.name}: no large tables, {free / 1e9:.1f} GB are free and {_FLAT_ROOM / 1e9:.0f} are needed")
+    if not _takes_large_tables(race.place):
         return
     for one in flat_at(race, vendor):
         results.flat.append(one)
@@ -153,14 +161,28 @@ def _flat(race: Race, vendor: VendorProcess, results: Results) -> None:
         )
 
 
+def _status(race: Race, vendor: VendorProcess, results: Results) -> None:
+    if not _takes_large_tables(race.place):
+        return
+    one = status_at(race, vendor)
+    results.status.append(one)
+    _say(f"{one.place}, status with {one.requests:,} requests: {one.wall:.2f} s, CPU {one.cpu:.2f} s")
+
+
 def _report(results: Results) -> str:
-    shown = [tables.cycles(results), tables.links(results), tables.flat(results), targets(results)]
+    shown = [
+        tables.cycles(results),
+        tables.links(results),
+        tables.flat(results),
+        tables.status(results),
+        targets(results),
+    ]
     facts = "".join(f"{name}: {value}\n" for name, value in results.machine.items())
     return "\n".join([facts, *(tables.as_text(table) for table in shown if table[1])])
 
 
 def _write(path: Path, results: Results, parts: list[str]) -> None:
-    """Parts that were not measured now stay as they are in the file."""
+    """What was not measured now stays as it is in the file."""
     if path.exists():
         before = from_json(json.loads(path.read_text(encoding="utf-8")))
         results = merged(before, results, parts)
@@ -168,15 +190,27 @@ def _write(path: Path, results: Results, parts: list[str]) -> None:
 
 
 def merged(before: Results, now: Results, parts: list[str]) -> Results:
-    """What was measured now, and of what was measured before the other parts."""
+    """What was measured now, and what else was before: other parts, and other cycles and their statements."""
+    asked, counted = set(now.questions()), {one.place for one in now.statements}
     return Results(
-        machine=now.machine,
-        figures=now.figures if "cycles" in parts else before.figures,
-        statements=now.statements if "statements" in parts else before.statements,
+        machine=now.machine | {"databases": _both(before.machine["databases"], now.machine["databases"])},
+        figures=sorted([one for one in before.figures if one.question not in asked] + now.figures, key=_order),
+        statements=[one for one in before.statements if one.place not in counted] + now.statements,
         links=now.links if "link" in parts else before.links,
         flat=now.flat if "flat" in parts else before.flat,
+        status=now.status if "status" in parts else before.status,
         help_cpu=now.help_cpu if "help" in parts else before.help_cpu,
     )
+
+
+def _order(figure: Figure) -> tuple[int, int, int]:
+    """As a call that asks for everything would have it; contestants stay in the order in which they ran."""
+    question = figure.question
+    return list(tables.TITLES).index(question.place), SHAPES.index(question.shape), question.rows
+
+
+def _both(before: str, now: str) -> str:
+    return ", ".join(sorted({*before.split(", "), *now.split(", ")}))
 
 
 def _say(text: str) -> None:

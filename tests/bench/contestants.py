@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.bench.baseline import MODEL, SCHEMA, SYSTEM
 from tests.bench.places import Place, ledger_rows, right_rows
 from tests.bench.process import RunFailedError, measured, plain_environment
-from tests.bench.results import BASELINE, BATCHD
+from tests.bench.results import BASELINE, BATCHD, Run
 
 BATCH_SIZE = 50_000
 _KINDS = {"array": 'type = "array", items = "string", store = "json"'}
@@ -89,6 +89,12 @@ def command_of(race: Race, contestant: str) -> list[str]:
     return [sys.executable, "-m", f"tests.bench.{contestant}", json.dumps(job)]
 
 
+def run_batchd(race: Race, *arguments: str) -> Run:
+    """Any command of batchd on what is prepared. Raises RunFailedError."""
+    command = [sys.executable, "-m", "batchd", *arguments, "--config", str(race.config)]
+    return measured(command, environment_of(race))
+
+
 def environment_of(race: Race) -> Mapping[str, str]:
     """What every contestant is started with."""
     return plain_environment(BATCHD_BENCH_KEY="bench", BATCHD_BENCH_PASSWORD=race.place.password)
@@ -104,10 +110,7 @@ def judge(race: Race, contestant: str, rows: int) -> None:
     if (found := ledger_rows(race.place)) != expected:
         raise RunFailedError(f"{contestant} on {race.place.name}: the ledger holds {found} in place of {expected}")
     if contestant == BATCHD:
-        measured(
-            [sys.executable, "-m", "batchd", "verify", "--config", str(race.config)],
-            environment_of(race),
-        )
+        run_batchd(race, "verify")
 
 
 def config_text(race: Race) -> str:

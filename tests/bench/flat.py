@@ -1,11 +1,10 @@
 """Whether a row costs the same in a large table, however much of it is done: tables filled by SQL, then batchd."""
 
-import sys
 from collections.abc import Iterator
 
-from tests.bench.contestants import Race, environment_of, prepare
-from tests.bench.process import RunFailedError, measured
-from tests.bench.results import BATCHD, Flat, Run
+from tests.bench.contestants import Race, prepare, run_batchd
+from tests.bench.process import RunFailedError
+from tests.bench.results import BATCHD, Flat
 from tests.bench.vendor_process import VendorProcess
 
 CLAIMED = 10_000
@@ -24,13 +23,13 @@ def flat_at(
             vendor.forget()
             _fill(race, rows, rows * percent // 100)
             before = _done(race)
-            run = _batchd(race, "run", "--num-batches", "1", "--batch-size", str(claimed))
+            run = run_batchd(race, "run", "--num-batches", "1", "--batch-size", str(claimed))
             if (applied := _done(race) - before) != claimed:
                 raise RunFailedError(f"flat at {race.place.name}: {applied} of {claimed} rows were applied")
             yield Flat(race.place.name, rows, percent, claimed, run.wall, run.cpu)
         race.place.execute("UPDATE candidate SET done_at = CURRENT_TIMESTAMP WHERE done_at IS NULL")
         race.place.settle()
-        idle = min((_batchd(race, "submit") for _ in range(_OFTEN)), key=lambda run: run.wall)
+        idle = min((run_batchd(race, "submit") for _ in range(_OFTEN)), key=lambda run: run.wall)
         yield Flat(race.place.name, rows, 100, 0, idle.wall, idle.cpu)
 
 
@@ -50,7 +49,7 @@ def _fill(race: Race, rows: int, done: int) -> None:
         },
     )
     place.settle()
-    _batchd(race, "run", "--num-batches", "1", "--batch-size", "1")
+    run_batchd(race, "run", "--num-batches", "1", "--batch-size", "1")
     if done:
         _remember(race, done)
     place.settle()
@@ -80,8 +79,3 @@ def _remember(race: Race, done: int) -> None:
 
 def _done(race: Race) -> int:
     return int(race.place.execute("SELECT count(*) FROM candidate WHERE done_at IS NOT NULL")[0][0])
-
-
-def _batchd(race: Race, *arguments: str) -> Run:
-    command = [sys.executable, "-m", "batchd", *arguments, "--config", str(race.config)]
-    return measured(command, environment_of(race))

@@ -6,7 +6,7 @@ from tests.bench.results import CONTESTANTS
 from tests.bench.shapes import KILOBYTE, SHAPES
 from tests.bench.tables import TITLES
 
-PARTS = ("cycles", "statements", "link", "flat", "help")
+PARTS = ("cycles", "statements", "link", "flat", "status", "help")
 _USUAL_PARTS = ("cycles", "statements", "help")
 _USUAL_SIZES, _ALL_SIZES = [1_000, 10_000, 50_000], [1_000, 10_000, 50_000, 200_000]
 _USUAL_PLACES = ["sqlite-memory", "sqlite-disk", "postgresql"]

@@ -103,6 +103,17 @@ class Flat:
     cpu: float
 
 
+@dataclass(frozen=True, slots=True)
+class Status:
+    """``batchd status`` with so many rows in the table and so many requests in the ledger; seconds of the command."""
+
+    place: str
+    rows: int
+    requests: int
+    wall: float
+    cpu: float
+
+
 @dataclass(slots=True)
 class Results:
     """Everything one call has measured."""
@@ -112,6 +123,7 @@ class Results:
     statements: list[Statements] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     flat: list[Flat] = field(default_factory=list)
+    status: list[Status] = field(default_factory=list)
     help_cpu: float | None = None
 
     def figure(self, question: Question, contestant: str) -> Figure | None:
@@ -148,6 +160,7 @@ def from_json(value: dict[str, Any]) -> Results:
         statements=[Statements(**one) for one in value["statements"]],
         links=[Link(**one) for one in value["links"]],
         flat=[Flat(**one) for one in value["flat"]],
+        status=[Status(**one) for one in value["status"]],
         help_cpu=value["help_cpu"],
     )
 

@@ -1,4 +1,4 @@
-"""What the rows hold: made-up texts of one kilobyte, or real résumés."""
+"""What the rows hold: made-up texts of one kilobyte, the same with long answers to come, or real résumés."""
 
 import csv
 import gzip
@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-KILOBYTE, RESUMES = "1 KB", "résumés"
-SHAPES = (KILOBYTE, RESUMES)
+KILOBYTE, LONG_ANSWERS, RESUMES = "1 KB", "1 KB, answers of 5 KB", "résumés"
+SHAPES = (KILOBYTE, LONG_ANSWERS, RESUMES)
+# What moves the vendor to a long answer.
+AT_LENGTH = "Tell it at length."
 RESUME_FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "resumes.csv.gz"
 _LENGTH = 1_000
 _SENTENCES = (
@@ -28,14 +30,15 @@ def why_not(shape: str) -> str:
 
 def texts(shape: str, rows: int) -> Iterator[str]:
     """So many texts; the same ones each time."""
-    source = _resumes() if shape == RESUMES else (_kilobyte(number) for number in itertools.count(1))
+    first = f"{AT_LENGTH} " if shape == LONG_ANSWERS else ""
+    source = _resumes() if shape == RESUMES else (_kilobyte(number, first) for number in itertools.count(1))
     return itertools.islice(source, rows)
 
 
-def _kilobyte(number: int) -> str:
+def _kilobyte(number: int, first: str) -> str:
     """1,000 characters that compress and repeat no more than a text does."""
     order = itertools.islice(itertools.cycle(_SENTENCES), number % len(_SENTENCES), None)
-    text = f"Reference {number * 7_919 % 1_000_003}. "
+    text = f"{first}Reference {number * 7_919 % 1_000_003}. "
     while len(text) < _LENGTH:
         text += next(order)
     return text[:_LENGTH]

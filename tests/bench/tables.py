@@ -79,6 +79,17 @@ def _flat(results: Results, one: Flat) -> Sequence[str]:
     )
 
 
+def status(results: Results) -> Table:
+    """One row for each place."""
+    return (
+        ("where", "rows in the table", "requests in the ledger", "wall s", "CPU s"),
+        [
+            (TITLES[one.place], f"{one.rows:,}", f"{one.requests:,}", f"{one.wall:.2f}", f"{one.cpu:.2f}")
+            for one in results.status
+        ],
+    )
+
+
 def machine(results: Results) -> Table:
     """One row for each fact about the machine."""
     return ("", "of these figures"), [(name, value) for name, value in results.machine.items()]

@@ -62,6 +62,10 @@ def _link(milliseconds: float) -> Callable[[Results], float | None]:
     )
 
 
+def _slowest_status(results: Results) -> float | None:
+    return max((one.wall for one in results.status), default=None)
+
+
 TARGETS = (
     Target("50,000 rows, SQLite in memory-backed storage, of the baseline", 1.0, _ratio("sqlite-memory", BASELINE)),
     Target("50,000 rows, SQLite on disk, of the baseline", 0.25, _ratio("sqlite-disk", BASELINE)),
@@ -77,6 +81,12 @@ TARGETS = (
     ),
     Target("50,000 rows, PostgreSQL, round trip of 1 ms, of the local time", 2.0, _link(1)),
     Target("50,000 rows, PostgreSQL, round trip of 20 ms, of the local time", 2.0, _link(20)),
+    Target(
+        "`batchd status`, 5,000,000 requests in the ledger and 10,000,000 rows in the table",
+        1.0,
+        _slowest_status,
+        "{:.2f} s".format,
+    ),
     Target("`batchd --help`, processor time", 0.3, lambda results: results.help_cpu, "{:.2f} s".format),
 )
 

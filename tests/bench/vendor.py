@@ -14,15 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-_CONTENT = json.dumps(
-    {
-        "full_name": "Candidate %b",
-        "years_experience": 12.5,
-        "skills": ["welding", "pipe fitting", "estimating", "crew scheduling"],
-        "level": "senior",
-        "summary": "Has led maintenance crews in two plants since 2011 and estimates and schedules their work.",
-    }
-)
+from tests.bench.shapes import AT_LENGTH
+
+_CONTENT = {
+    "full_name": "Candidate %b",
+    "years_experience": 12.5,
+    "skills": ["welding", "pipe fitting", "estimating", "crew scheduling"],
+    "level": "senior",
+    "summary": "Has led maintenance crews in two plants since 2011 and estimates and schedules their work.",
+}
 _ANSWER = {
     "id": "batch_req_%b",
     "custom_id": "%b",
@@ -37,7 +37,7 @@ _ANSWER = {
             "choices": [
                 {
                     "index": 0,
-                    "message": {"role": "assistant", "content": _CONTENT, "refusal": None},
+                    "message": {"role": "assistant", "content": json.dumps(_CONTENT), "refusal": None},
                     "finish_reason": "stop",
                 }
             ],
@@ -54,22 +54,26 @@ _ANSWER = {
 }
 # The row's number four times, its custom_id once.
 _LINE = json.dumps(_ANSWER, separators=(",", ":")).encode() + b"\n"
-_ID, _ASKED = b'"custom_id"', b"Candidate "
+_SUMMARY = str(_CONTENT["summary"]).encode()
+_LONG_LINE = _LINE.replace(_SUMMARY, b" ".join([_SUMMARY] * 50))
+_ID, _ASKED, _AT_LENGTH = b'"custom_id"', b"Candidate ", AT_LENGTH.encode()
 
 
 def answered(requests: bytes) -> tuple[bytes, int]:
     """The output file of an input file, and how many lines it has; every answer names the row that was asked about."""
-    lines = [_LINE % (number, name, number, number, number) for name, number in _asked(requests)]
+    lines = [line % (number, name, number, number, number) for line, name, number in _asked(requests)]
     return b"".join(lines), len(lines)
 
 
-def _asked(requests: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _asked(requests: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Of each line the answer that is wanted, its custom_id, and the row's number."""
     for line in requests.split(b"\n"):
         if line:
             start = line.index(b'"', line.index(_ID) + len(_ID)) + 1
             end = line.index(b'"', start)
             number = line.index(_ASKED, end) + len(_ASKED)
-            yield line[start:end], line[number : line.index(b"\\", number)]
+            wanted = _LONG_LINE if _AT_LENGTH in line else _LINE
+            yield wanted, line[start:end], line[number : line.index(b"\\", number)]
 
 
 @dataclass

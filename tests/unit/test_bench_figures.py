@@ -18,14 +18,16 @@ from tests.bench.results import (
     Results,
     Run,
     Statements,
+    Status,
     from_json,
     slope,
     to_json,
 )
-from tests.bench.shapes import KILOBYTE, texts
+from tests.bench.shapes import KILOBYTE, LONG_ANSWERS, texts
 from tests.bench.storage import MEMORY, disk, file_system
-from tests.bench.tables import as_markdown, as_text, cycles, flat, growth
+from tests.bench.tables import as_markdown, as_text, cycles, flat, growth, status
 from tests.bench.targets import TARGETS, targets
+from tests.bench.vendor import answered
 
 AT_50_000 = Question("sqlite-disk", KILOBYTE, 50_000)
 
@@ -36,7 +38,7 @@ def figure(contestant: str, *walls: float, question: Question = AT_50_000, peak:
 
 def measured() -> Results:
     return Results(
-        machine={"processor": "one"},
+        machine={"processor": "one", "databases": "PostgreSQL 15, SQLite 3"},
         figures=[figure(BASELINE, 40, 44, 400), figure(FLOOR, 4, 5, 6), figure(BATCHD, 9, 11, 10)],
         statements=[Statements("sqlite-disk", BATCHD, 5.01, 30.0)],
         links=[Link(50_000, 20.0, 30.0, 20.0)],
@@ -45,6 +47,7 @@ def measured() -> Results:
             Flat("sqlite-disk", 1_000_000, 90, 10_000, 5.2, 4.0),
             Flat("sqlite-disk", 10_000, 100, 0, 1.0, 0.9),
         ],
+        status=[Status("sqlite-disk", 10_000_000, 5_000_000, 1.2, 0.9)],
         help_cpu=0.2,
     )
 
@@ -86,12 +89,27 @@ def test_a_file_holds_everything() -> None:
 
 def test_parts_that_were_not_measured_are_kept() -> None:
     """A second call for another part leaves the first one's figures in the file."""
-    now = Results(machine={"processor": "two"}, links=[Link(1, 1.0, 1.0, 1.0)])
+    now = Results(machine={"processor": "two", "databases": "SQLite 4"}, links=[Link(1, 1.0, 1.0, 1.0)])
     both = merged(measured(), now, ["link"])
 
     assert measured().figures == both.figures
     assert now.links == both.links
     assert measured().help_cpu == both.help_cpu
+    assert {"processor": "two", "databases": "PostgreSQL 15, SQLite 3, SQLite 4"} == both.machine
+
+
+def test_cycles_that_were_not_measured_are_kept() -> None:
+    """A second call for another database adds to the file; what it measured again takes the old figure's place."""
+    other, again = Question("mariadb", KILOBYTE, 1_000), figure(BATCHD, 7)
+    now = Results(
+        machine=measured().machine,
+        figures=[figure(BATCHD, 3, question=other), again],
+        statements=[Statements("mariadb", BATCHD, 1.0, 2.0)],
+    )
+    both = merged(measured(), now, ["cycles", "statements"])
+
+    assert [again, figure(BATCHD, 3, question=other)] == both.figures
+    assert [*measured().statements, *now.statements] == both.statements
 
 
 def test_a_slope_leaves_out_what_is_there_anyway() -> None:
@@ -116,6 +134,7 @@ def test_targets_are_judged() -> None:
     assert found["peak memory of every run"] == ("100 MB", "yes")
     assert found["50,000 rows, PostgreSQL, round trip of 20 ms, of the local time"] == ("1.50", "yes")
     assert ("30 %", "**no**") in found.values()
+    assert ("1.20 s", "**no**") in found.values()
     assert len(found) == len(TARGETS)
 
 
@@ -129,7 +148,7 @@ def test_peaks_are_compared_between_sizes() -> None:
 
 def test_tables_have_a_cell_for_each_heading() -> None:
     """On a page and on a terminal alike."""
-    for table in (cycles(measured()), flat(measured()), targets(measured())):
+    for table in (cycles(measured()), flat(measured()), status(measured()), targets(measured())):
         headings, rows = table
 
         assert {len(headings)} == {len(row) for row in rows}
@@ -153,6 +172,19 @@ def test_texts_have_their_length_and_differ() -> None:
     assert len(set(found)) == 500
 
 
+def test_a_long_answer_is_asked_for_in_the_text() -> None:
+    """The same kilobyte brings five back, the row's own name still in it."""
+    short, long = (
+        answered(b'{"custom_id":"a-1","body":"Candidate 7\\n\\n%b"}\n' % next(texts(shape, 1)).encode())[0]
+        for shape in (KILOBYTE, LONG_ANSWERS)
+    )
+
+    assert 700 < len(short) < 1_000
+    assert 5_000 < len(long) < 6_000
+    assert b"Candidate 7" in long
+    assert json.loads(long)["custom_id"] == "a-1"
+
+
 def test_memory_is_not_taken_for_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where temporary files are in memory, another folder is measured, or none."""
     if file_system(MEMORY) != "tmpfs":
@@ -169,7 +201,7 @@ def test_plain_and_full_calls() -> None:
     plain, full = options([]), options(["--full"])
 
     assert plain.parts == ["cycles", "statements", "help"]
-    assert full.parts == ["cycles", "statements", "link", "flat", "help"]
+    assert full.parts == ["cycles", "statements", "link", "flat", "status", "help"]
     assert (max(plain.sizes), max(full.sizes)) == (50_000, 200_000)
     assert "mariadb" in full.databases
     assert options(["--part", "flat", "--link", "5"]).parts == ["link", "flat"]
