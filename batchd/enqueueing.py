@@ -30,12 +30,11 @@ def count_tokens(ledger: Ledger, batch: Batch, definition: TaskDefinition) -> No
 def fair_bytes(place: Workplace, account: Account, record: TaskRecord, task: ConfiguredTask) -> float:
     """Bytes that the next file of a task should have at most, so that several batches share the account's limit."""
     model = model_of(task.definition.model)
-    open_batches = record.max_open_batches if record.max_open_batches is not None else task.max_open_batches
 
     def read(ledger: Ledger) -> float:
         limit = _limit(account, model, ledger.quotas.learnt(account.name, model))
         samples = ledger.quotas.samples(record.id, model) if limit is not None else []
-        return quota.fair_bytes(limit, open_batches, quota.tokens_per_byte(samples))
+        return quota.fair_bytes(limit, task.open_batches_allowed(record), quota.tokens_per_byte(samples))
 
     return place.store.read(read)
 

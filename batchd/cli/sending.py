@@ -113,6 +113,13 @@ def _why_nothing(desk: Desk, task: ConfiguredTask, facts: dict[str, Any]) -> dic
         kinds = ", ".join(dict.fromkeys(one["kind"] for one in stops))
         sentence = f"Nothing was claimed for {name}: it waits for a person ({kinds}). Next: batchd status"
         return _note(sentence, needs_person=True)
+    if _is_capped(desk, task, facts):
+        open_batches = plural(facts["open_batches"], "batch", "batches")
+        left = f"; {plural(facts['backlog'], 'row')} more are due" if facts["backlog"] else ""
+        return _note(
+            f"Nothing was claimed for {name}: {open_batches} open, which is all that max_open_batches allows{left}. "
+            "Next: batchd run"
+        )
     if _is_empty(desk, task):
         return _note(f"{start}table {table} has no rows.")
     gates = {state: number for state, number in facts.get("rows", {}).items() if number}
@@ -120,6 +127,11 @@ def _why_nothing(desk: Desk, task: ConfiguredTask, facts: dict[str, Any]) -> dic
         return _note(f"{start}no row of table {table} is pending.")
     listed = ", ".join(f"{number:,} {state}" for state, number in gates.items())
     return _note(f"{start}every pending row of table {table} is in work or set aside ({listed}).")
+
+
+def _is_capped(desk: Desk, task: ConfiguredTask, facts: dict[str, Any]) -> bool:
+    record = desk.store.ask(lambda ledger: ledger.tasks.find(task.definition.name))
+    return record is not None and facts["open_batches"] >= task.open_batches_allowed(record)
 
 
 def _note(sentence: str, *, needs_person: bool = False) -> dict[str, Any]:
@@ -148,7 +160,7 @@ def _say(batches: Sequence[dict[str, Any]], notes: Sequence[dict[str, Any]], cou
         )
     if counts["rows_failed"]:
         say(f"{plural(counts['rows_failed'], 'row')} could not be sent: batchd failures")
-    if counts["tasks_capped"] and left:
+    if batches and counts["tasks_capped"] and left:
         say(f"{plural(left, 'row')} more are due; as many batches are open as max_open_batches allows.")
     if counts["batches_waiting"]:
         number = counts["batches_waiting"]

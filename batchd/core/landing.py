@@ -13,7 +13,8 @@ from batchd.core.verdicts import Verdict
 
 # Below this many requests, more than half of them odd says nothing about the batch.
 FEWEST_TO_SUSPECT = 20
-_SUSPECT = frozenset({Outcome.STALE, Outcome.GONE, Outcome.INVALID})
+# Outcomes that are likelier our mistake than the rows', where there are many of them.
+SUSPECT = frozenset({Outcome.STALE, Outcome.GONE, Outcome.INVALID})
 
 
 def landing(request: OpenRequest, verdict: Verdict, row: RowNow | None) -> Outcome:
@@ -31,7 +32,7 @@ def landing(request: OpenRequest, verdict: Verdict, row: RowNow | None) -> Outco
 
 def is_suspect(outcomes: Sequence[Outcome]) -> bool:
     """True where more than half of a first chunk is stale, gone or invalid: likelier our mistake than the rows'."""
-    odd = sum(outcome in _SUSPECT for outcome in outcomes)
+    odd = sum(outcome in SUSPECT for outcome in outcomes)
     return len(outcomes) >= FEWEST_TO_SUSPECT and odd * 2 > len(outcomes)
 
 

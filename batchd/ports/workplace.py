@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from batchd.core.model import Batch
+from batchd.core.model import Batch, TaskRecord
 from batchd.core.tasks import TaskDefinition
 from batchd.core.verdicts import Usage
 from batchd.ports.spool import Spool
@@ -37,6 +37,10 @@ class ConfiguredTask:
     min_batch_size: int = 1
     max_wait: float | None = None
     weight: float = 1.0
+
+    def open_batches_allowed(self, record: TaskRecord) -> int:
+        """How many batches may be open at once; what a DBA has written in the ledger wins."""
+        return self.max_open_batches if record.max_open_batches is None else record.max_open_batches
 
 
 @dataclass(frozen=True, slots=True)

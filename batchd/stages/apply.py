@@ -13,7 +13,7 @@ import structlog
 
 from batchd import events
 from batchd.core.judging import Answers, FileAnswers, Judged, RefusedAnswers
-from batchd.core.landing import is_suspect
+from batchd.core.landing import SUSPECT, is_suspect
 from batchd.core.model import Batch, FinishedRequest, Kept, Lease, SettledGate
 from batchd.core.outcomes import RULES, Limits, Outcome, settle_gate
 from batchd.core.refusals import judge, read_faults
@@ -156,10 +156,7 @@ class Apply:
         now = rows.lock([one for one in requests if by_seq[one.seq].is_answer])
         landed = [land(request, by_seq[request.seq], now.get(request.key.identity)) for request in requests]
         if suspected and not batch.checks_waived and is_suspect([one.outcome for one in landed]):
-            raise HoldBatchError(
-                "more than half of the first rows are stale, gone or invalid; nothing was written",
-                finding="suspect-results",
-            )
+            raise HoldBatchError(_suspicion(landed), finding="suspect-results")
         pending = write_rows(ledger, rows, task, batch, landed)
         settled = partial(_settled, task.limits, task.retry_delay, pending)
         with ledger.together():
@@ -222,6 +219,14 @@ class Apply:
         self._place.store.transact(written, lease=lease, step="apply.hold")
         self._counts.add("batches_held")
         log.error(events.BATCH_HELD, task=batch.task, batch=batch.id, finding=finding)
+
+
+def _suspicion(landed: Sequence[Landed]) -> str:
+    """What a person has to know before they let it go on: how many rows are how, and the most frequent reason."""
+    odd = [one for one in landed if one.outcome in SUSPECT]
+    listed = ", ".join(f"{number} {outcome}" for outcome, number in Counter(one.outcome for one in odd).most_common())
+    (((_, sentence), _),) = Counter(one.reason for one in odd).most_common(1)
+    return f"of the first {len(landed)} rows: {listed}; most often: {sentence}"
 
 
 def _kept(one: Landed) -> list[Kept]:

@@ -155,8 +155,8 @@ class _TaskClaim:
             return False
         if self._orders.batches is not None and self._counts["batches_built"] >= self._orders.batches:
             return False
-        most = record.max_open_batches if record.max_open_batches is not None else self._task.max_open_batches
-        if self._place.store.ask(lambda ledger: ledger.batches.open_count(record.id)) < most:
+        allowed = self._task.open_batches_allowed(record)
+        if self._place.store.ask(lambda ledger: ledger.batches.open_count(record.id)) < allowed:
             return True
         self._counts.add("tasks_capped")
         return False

@@ -100,6 +100,20 @@ def test_an_interrupted_submit_finishes_the_batch_in_hand(world: World) -> None:
     assert world.sql("SELECT count(*), count(DISTINCT vendor_batch_id) FROM batchd_batch") == [(25, 25)]
 
 
+def test_a_submit_that_may_open_no_more_batches_says_so(world: World) -> None:
+    """Rows are due all the same: nobody is told that nothing is."""
+    world.write_config(batch_size="10\nmax_open_batches = 1", batch_duration='"1h"')
+    world.run_json("submit")
+
+    again = world.run("submit")
+
+    assert again.returncode == 0, again.stderr
+    assert (
+        "Nothing was claimed for people: 1 batch open, which is all that max_open_batches allows; 15 rows more are due."
+        " Next: batchd run\n"
+    ) == again.stdout
+
+
 def test_num_batches_builds_no_more_than_asked_for(world: World) -> None:
     """`--continuous --num-batches 1` builds one batch, finishes it, and ends."""
     ran = world.run("--continuous", "--num-batches", "1", "--batch-size", "4", "--check-interval", "0.1")

@@ -261,6 +261,8 @@ def test_a_first_chunk_that_is_mostly_odd_holds_the_batch_and_writes_nothing(ben
 
     assert ["held"] == bench.states()
     assert [("suspect-results", "batch 1")] == bench.findings()
+    ((detail,),) = bench.execute("SELECT detail FROM batchd_finding")
+    assert "of the first 20 rows: 15 stale; most often: the row changed, or stopped being pending" in detail
     assert {None} == {outcome for _, outcome in bench.outcomes()}
 
     resolve(bench.place, "1")
