@@ -13,6 +13,8 @@ from batchd.errors import DataRefusedError, KeyTakenError
 from batchd.ports import Ledger, Rows
 
 _CHUNK_BYTES = 8_000_000
+# An answer is in memory as its line, as text, as values, and as what the driver is given.
+_COPIES = 4
 
 
 def chunk_size(batch: Batch, most: int) -> int:
@@ -20,8 +22,9 @@ def chunk_size(batch: Batch, most: int) -> int:
 
     Fewer where rows or answers are long, since a chunk's are in memory together; yet enough to be suspected.
     """
-    longest = max(batch.input_bytes, (batch.output_bytes or 0) + (batch.error_bytes or 0), 1)
-    return min(most, max(FEWEST_TO_SUSPECT, _CHUNK_BYTES * batch.requests // longest))
+    results = (batch.output_bytes or 0) + (batch.error_bytes or 0)
+    heaviest = max(batch.input_bytes, _COPIES * results, 1)
+    return min(most, max(FEWEST_TO_SUSPECT, _CHUNK_BYTES * batch.requests // heaviest))
 
 
 class Landed(NamedTuple):

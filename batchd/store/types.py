@@ -46,7 +46,8 @@ class Moment(TypeDecorator[dt.datetime]):
         del dialect
         if value is None:
             return None
-        read = dt.datetime.strptime(value, _FORMAT) if isinstance(value, str) else value  # noqa: DTZ007  (just below)
+        # A person may have written it to the second, as CURRENT_TIMESTAMP does.
+        read = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
         return read.astimezone(dt.UTC) if read.tzinfo else read.replace(tzinfo=dt.UTC)
 
 

@@ -105,13 +105,20 @@ class Flat:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """``batchd status`` with so many rows in the table and so many requests in the ledger; seconds of the command."""
+    """``batchd status`` with so many rows in the table and so many requests in the ledger.
+
+    Attributes:
+        wall: seconds of the whole command.
+        cpu: seconds of its processor time.
+        before: seconds of the whole command with one batch in the ledger: what is left is what the past costs.
+    """
 
     place: str
     rows: int
     requests: int
     wall: float
     cpu: float
+    before: float
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-KILOBYTE, LONG_ANSWERS, RESUMES = "1 KB", "1 KB, answers of 5 KB", "résumés"
+KILOBYTE, LONG_ANSWERS, RESUMES = "1 KB", "1 KB with answers of 5 KB", "résumés"
 SHAPES = (KILOBYTE, LONG_ANSWERS, RESUMES)
 # What moves the vendor to a long answer.
 AT_LENGTH = "Tell it at length."

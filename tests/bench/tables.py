@@ -82,9 +82,16 @@ def _flat(results: Results, one: Flat) -> Sequence[str]:
 def status(results: Results) -> Table:
     """One row for each place."""
     return (
-        ("where", "rows in the table", "requests in the ledger", "wall s", "CPU s"),
+        ("where", "rows in the table", "requests in the ledger", "wall s", "CPU s", "wall s with one batch"),
         [
-            (TITLES[one.place], f"{one.rows:,}", f"{one.requests:,}", f"{one.wall:.2f}", f"{one.cpu:.2f}")
+            (
+                TITLES[one.place],
+                f"{one.rows:,}",
+                f"{one.requests:,}",
+                f"{one.wall:.2f}",
+                f"{one.cpu:.2f}",
+                f"{one.before:.2f}",
+            )
             for one in results.status
         ],
     )

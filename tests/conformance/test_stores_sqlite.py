@@ -1,6 +1,7 @@
 """What only a database in a file can be: copied, linked to, and looked at by another equality than its column's."""
 
 import contextlib
+import datetime as dt
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,15 @@ def path(db: StoreUnderTest) -> Path:
     """The database's file."""
     assert isinstance(db, SqliteUnderTest)
     return db.path
+
+
+def test_a_time_that_a_person_wrote_to_the_second_is_read(db: StoreUnderTest, desk: Desk) -> None:
+    """SQLite keeps times as text, and its own CURRENT_TIMESTAMP has no fraction."""
+    db.execute("UPDATE batchd_task SET last_sweep_at = '2026-03-04 05:06:07'")
+
+    found = desk.store.read(lambda ledger: ledger.tasks.all())
+
+    assert [dt.datetime(2026, 3, 4, 5, 6, 7, tzinfo=dt.UTC)] == [one.last_sweep_at for one in found]
 
 
 def test_a_copied_file_refuses_to_work(db: StoreUnderTest, desk: Desk, path: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def measured() -> Results:
             Flat("sqlite-disk", 1_000_000, 90, 10_000, 5.2, 4.0),
             Flat("sqlite-disk", 10_000, 100, 0, 1.0, 0.9),
         ],
-        status=[Status("sqlite-disk", 10_000_000, 5_000_000, 1.2, 0.9)],
+        status=[Status("sqlite-disk", 10_000_000, 5_000_000, 1.2, 0.9, 0.8)],
         help_cpu=0.2,
     )
 
