@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from batchd.core.model import VendorBatch, VendorFault
-from batchd.pipeline import CHECKING, run_pass
-from batchd.ports import EVERYTHING, Orders
+from batchd.pipeline import CHECKING
+from batchd.ports import Orders
 from tests.stages.bench import Bench
 from tests.stages.unknown_creates import RECOVER, SUBMIT, create_at_vendor, unknown_and_fenced
 
@@ -29,7 +29,7 @@ def test_a_late_batch_is_not_cancelled_once_another_process_has_taken_it(
         monkeypatch.setattr(bench.vendor, "cancel_batch", cancel)
         bench.vendor._runs[sent_anew].ahead = deque(["failed"])
         for _ in range(3):
-            run_pass((*CHECKING[1:3], RECOVER), other, EVERYTHING, Orders())
+            bench.run(*CHECKING[1:3], RECOVER, orders=Orders(), place=other)
         return cancel(batch_id)
 
     monkeypatch.setattr(bench.vendor, "cancel_batch", slowly)

@@ -11,8 +11,8 @@ import pytest
 from batchd.core.model import VendorBatch
 from batchd.errors import LeaseLostError
 from batchd.operations import resolve
-from batchd.pipeline import SENDING, StageMaker, run_pass
-from batchd.ports import EVERYTHING, Orders
+from batchd.pipeline import SENDING, StageMaker
+from batchd.ports import Orders
 from tests.fakes.vendor import unclear
 from tests.stages.bench import Bench
 
@@ -46,7 +46,7 @@ def test_an_id_that_comes_too_late_does_not_replace_that_of_the_batch_sent_anew(
         bench.vendor.create_batch = create  # type: ignore[method-assign]
         bench.execute("UPDATE batchd_batch SET lease_expires_at = '2000-01-01 00:00:00.000'")
         for _ in range(4):
-            run_pass(TAKING_OVER, other, EVERYTHING, Orders())
+            bench.run(*TAKING_OVER, orders=Orders(), place=other)
         return create(file_id, endpoint, metadata)
 
     bench.vendor.create_batch = slept  # type: ignore[method-assign]
