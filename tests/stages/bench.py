@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from batchd.core.fields import FieldSpec
 from batchd.core.schema import ColumnInfo, answer_from_fields, with_columns
 from batchd.core.tasks import KeyColumn, Marker, TaskDefinition
@@ -156,9 +158,12 @@ class Bench:
 
     def _until_due(self) -> float:
         """Seconds until no batch has a short wait ahead: one grows with a batch's age, and so with a slow machine."""
-        waits = "(julianday(not_before) - julianday('now')) * 86400"
-        ((longest,),) = self.execute(f"SELECT max({waits}) FROM batchd_batch WHERE {waits} < ?", _SHORT_WAIT)
-        return max(longest or 0.0, 0.0)
+        dialect = self.database.dialect
+        wait = dialect.seconds_between(sa.literal_column("not_before"), dialect.now())
+        seconds = wait.compile(self.database.engine, compile_kwargs={"literal_binds": True})
+        asked = f"SELECT max({seconds}) FROM batchd_batch WHERE {seconds} < {_SHORT_WAIT}"
+        ((longest,),) = self.execute(asked)
+        return max(float(longest or 0.0), 0.0)
 
     def run_until_quiet(self, passes: int = 60) -> None:
         """Passes of the whole lane until one does nothing, no batch is on its way and no retry is near."""
