@@ -214,10 +214,12 @@ class Daemon:
             self._stop.ask()
             return
         retry = self._place.store.read(self._next_retry)
-        self._claims_due = self._has_more_to_claim(done, retry)
+        # Asked once: another process may close the last batch between two looks, and make room that only one has seen.
+        batches = self._place.store.ask(lambda ledger: ledger.batches.next_due(self._scope))
+        self._claims_due = self._has_more_to_claim(done, batches, retry)
         # A batch that is not due yet is no standstill, though nothing moves.
         self._standstill = self._standstill + 1 if was_due and not _has_moved(done) else 0
-        if self._is_over(retry):
+        if self._is_over(batches, retry):
             self._stop.ask()
 
     def _may_claim(self) -> bool:
@@ -232,8 +234,8 @@ class Daemon:
         self._claim_after = time.monotonic() + pause
         return done
 
-    def _has_more_to_claim(self, done: Counts, retry: float | None) -> bool:
-        is_waiting = self._place.store.ask(lambda ledger: ledger.batches.next_due(self._scope)) is not None
+    def _has_more_to_claim(self, done: Counts, batches: float | None, retry: float | None) -> bool:
+        is_waiting = batches is not None
         if done["batches_closed"] or not is_waiting:
             self._claim_after = 0.0
         # What was not claimed for want of the vendor's list, of the lease or of the database is still due.
@@ -245,8 +247,7 @@ class Daemon:
     def _has_built_all(self) -> bool:
         return self._bounds.batches is not None and self._total["batches_built"] >= self._bounds.batches
 
-    def _is_over(self, retry: float | None) -> bool:
-        batches = self._place.store.ask(lambda ledger: ledger.batches.next_due(self._scope))
+    def _is_over(self, batches: float | None, retry: float | None) -> bool:
         if self._standstill >= _STANDSTILL:
             # Something is due and stays undone, as with a paused task: it waits for a person, not for this run.
             return True

@@ -13,6 +13,7 @@ from batchd.errors import DatabaseBusyError, DatabaseError, VendorBillingError
 from batchd.pipeline import CHECKING, SENDING, run_pass
 from batchd.ports import Counts, Orders, Scope
 from batchd.stop import Stop
+from batchd.store.batches import SqlBatches
 from tests.fakes.answers import answered
 from tests.fakes.vendor import unclear
 from tests.stages.bench import GOOD_ANSWER, Bench
@@ -168,6 +169,37 @@ def test_a_run_until_idle_goes_on_where_another_process_closed_what_was_in_the_w
     close_it_soon.start()
     run_bounded(bench, Bounds(until_idle=True))
     close_it_soon.join()
+
+    assert [1, 1] == [done for *_, done in bench.people()]
+
+
+@pytest.mark.parametrize("look", [1, 2, 3, 4])
+def test_a_run_until_idle_goes_on_whenever_another_process_makes_room(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, look: int
+) -> None:
+    """Right after one of its looks at what is open; the next one sees none, and that there was no room is over."""
+    bench.configure(batch_size=1, max_open_batches=1)
+    bench.add_people("one", "two")
+    bench.run(*SENDING[1:])
+    put_off(bench)
+    other, looks = replace(bench.place, owner="other"), itertools.count(1)
+    next_due = SqlBatches.next_due
+
+    def looked(batches: SqlBatches, scope: Scope) -> float | None:
+        found = next_due(batches, scope)
+        if next(looks) == look:
+            # Its own transaction only reads.
+            monkeypatch.setattr(bench.place.store, "ask", closing)
+        return found
+
+    def closing(work: Any) -> Any:
+        monkeypatch.undo()
+        while bench.states()[0] != "closed":
+            run_pass(CHECKING, other, Scope(batch_id=1), Orders())
+        return bench.place.store.ask(work)
+
+    monkeypatch.setattr(SqlBatches, "next_due", looked)
+    run_bounded(bench, Bounds(until_idle=True))
 
     assert [1, 1] == [done for *_, done in bench.people()]
 
