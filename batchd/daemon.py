@@ -213,9 +213,11 @@ class Daemon:
             # No waiting mends a key, and a person waits for this run.
             self._stop.ask()
             return
-        retry = self._place.store.read(self._next_retry)
-        # Asked once: another process may close the last batch between two looks, and make room that only one has seen.
-        batches = self._place.store.ask(lambda ledger: ledger.batches.next_due(self._scope))
+        # Asked once, and the batches first: another process may close the last one at any time, which makes room that
+        # two looks would see differently, and may leave a retry.
+        batches, retry = self._place.store.read(
+            lambda ledger: (ledger.batches.next_due(self._scope), self._next_retry(ledger))
+        )
         self._claims_due = self._has_more_to_claim(done, batches, retry)
         # A batch that is not due yet is no standstill, though nothing moves.
         self._standstill = self._standstill + 1 if was_due and not _has_moved(done) else 0

@@ -52,13 +52,12 @@ class Moment(TypeDecorator[dt.datetime]):
 
 
 class AsGiven(UserDefinedType[Any]):
-    """A value passed on as it is: the column it meets says what it means, and no cast stands in between."""
+    """A value passed on as it is: the column it meets says what it means, and no cast stands in between.
+
+    No column is made of it.
+    """
 
     cache_ok = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        """There is none: no column is made of it."""
-        raise NotImplementedError
 
     def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
         """What is compared with such a column is passed on as it is, too."""

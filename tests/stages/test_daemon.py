@@ -14,6 +14,7 @@ from batchd.pipeline import CHECKING, SENDING, run_pass
 from batchd.ports import Counts, Orders, Scope
 from batchd.stop import Stop
 from batchd.store.batches import SqlBatches
+from batchd.store.gates import SqlGates
 from tests.fakes.answers import answered
 from tests.fakes.vendor import unclear
 from tests.stages.bench import GOOD_ANSWER, Bench
@@ -173,35 +174,81 @@ def test_a_run_until_idle_goes_on_where_another_process_closed_what_was_in_the_w
     assert [1, 1] == [done for *_, done in bench.people()]
 
 
-@pytest.mark.parametrize("look", [1, 2, 3, 4])
+class AnotherProcess:
+    """Brings batch 1 to its end once the run has made so many looks of one kind, before it asks anything else."""
+
+    def __init__(self, bench: Bench, monkeypatch: pytest.MonkeyPatch, kind: type, look: str, number: int) -> None:
+        self._bench = bench
+        self._place = replace(bench.place, owner="other")
+        self._looks, self._number = itertools.count(1), number
+        self._is_due = False
+        self.has_acted = False
+        monkeypatch.setattr(kind, look, self._looking(getattr(kind, look)))
+        for way in ("ask", "read"):
+            monkeypatch.setattr(bench.place.store, way, self._asking(getattr(bench.place.store, way)))
+
+    def _looking(self, look: Callable[..., Any]) -> Callable[..., Any]:
+        def looked(*arguments: Any) -> Any:
+            self._is_due |= next(self._looks) == self._number
+            return look(*arguments)
+
+        return looked
+
+    def _asking(self, ask: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(work: Any) -> Any:
+            if self._is_due:
+                # What it asks itself comes by here, too.
+                self._is_due = False
+                self._act()
+            return ask(work)
+
+        return asked
+
+    def _act(self) -> None:
+        while self._bench.states()[0] != "closed":
+            run_pass(CHECKING, self._place, Scope(batch_id=1), Orders())
+        self._bench.vendor.script = answered(GOOD_ANSWER)
+        self.has_acted = True
+
+
+# In a pass that has nothing to do, and in the one after it.
+LOOKS = [(SqlBatches, "next_due", number) for number in (1, 2, 3, 4)] + [
+    (SqlGates, "next_retry", number) for number in (1, 2)
+]
+
+
+@pytest.mark.parametrize(("kind", "look", "number"), LOOKS)
 def test_a_run_until_idle_goes_on_whenever_another_process_makes_room(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, look: int
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, kind: type, look: str, number: int
 ) -> None:
-    """Right after one of its looks at what is open; the next one sees none, and that there was no room is over."""
+    """Its rows were more than open batches may be; now nothing is open, and that there was no room is over."""
     bench.configure(batch_size=1, max_open_batches=1)
     bench.add_people("one", "two")
     bench.run(*SENDING[1:])
     put_off(bench)
-    other, looks = replace(bench.place, owner="other"), itertools.count(1)
-    next_due = SqlBatches.next_due
+    other = AnotherProcess(bench, monkeypatch, kind, look, number)
 
-    def looked(batches: SqlBatches, scope: Scope) -> float | None:
-        found = next_due(batches, scope)
-        if next(looks) == look:
-            # Its own transaction only reads.
-            monkeypatch.setattr(bench.place.store, "ask", closing)
-        return found
-
-    def closing(work: Any) -> Any:
-        monkeypatch.undo()
-        while bench.states()[0] != "closed":
-            run_pass(CHECKING, other, Scope(batch_id=1), Orders())
-        return bench.place.store.ask(work)
-
-    monkeypatch.setattr(SqlBatches, "next_due", looked)
     run_bounded(bench, Bounds(until_idle=True))
 
+    assert other.has_acted
     assert [1, 1] == [done for *_, done in bench.people()]
+
+
+@pytest.mark.parametrize(("kind", "look", "number"), LOOKS)
+def test_a_run_until_idle_sees_the_retry_that_another_process_leaves(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, kind: type, look: str, number: int
+) -> None:
+    """The last open batch was answered badly: its row is due again as soon as the batch is closed."""
+    bench.add_people("one")
+    bench.run(*SENDING[1:])
+    bench.vendor.script = answered("not valid")
+    put_off(bench)
+    other = AnotherProcess(bench, monkeypatch, kind, look, number)
+
+    run_bounded(bench, Bounds(until_idle=True))
+
+    assert other.has_acted
+    assert ([1], {}) == ([done for *_, done in bench.people()], bench.gates())
 
 
 def test_a_run_ends_where_the_database_refuses_each_pass(bench: Bench) -> None:
