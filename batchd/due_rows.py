@@ -115,7 +115,7 @@ class DueRows:
         self._place.store.transact(
             lambda ledger: ledger.findings.open("unusable-keys", f"task {self._record.name}"), step="claim.unusable"
         )
-        log.warning(events.CLAIM_ROWS_UNUSABLE, task=self._record.name, rows=number)
+        log.warning(events.CLAIM_ROWS_UNUSABLE, rows=number)
 
     def sweeps(self) -> bool:
         """True where the table is to be read from its start."""

@@ -1,6 +1,6 @@
 """The vendor's limit on enqueued tokens, as stages meet it: what a batch counts, its turn, a refusal's lesson."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 import structlog
@@ -107,13 +107,13 @@ class Queue:
         ledger.quotas.reserve(batch.id, tokens, standing.enqueued)
         return True
 
-    def leave_the_others(self, planned: Plan) -> int:
-        """Marks those that are not to be sent as waiting, once; returns for how many that is new.
+    def leave_the_others(self, planned: Plan, ours: Container[int]) -> int:
+        """Marks those of ``ours`` that are not to be sent as waiting, once; returns for how many that is new.
 
         A learnt limit that keeps them waiting is tried a little higher, now and then.
         """
         left = {batch_id: entry for batch_id, (_, entry) in self._waiting.items() if batch_id not in planned.send}
-        new = [batch_id for batch_id, entry in left.items() if not entry.waits]
+        new = [batch_id for batch_id, entry in left.items() if batch_id in ours and not entry.waits]
         turn_is_new = planned.turn in left and not left[planned.turn].had_turn
         if new or turn_is_new or (left and self._probed(self._standing.learnt)):
             self._place.store.transact(lambda ledger: self._write_down(ledger, new, planned.turn), step="submit.wait")

@@ -26,6 +26,7 @@ LOGGED = "BATCHD_FAILPOINT_LOG"
 
 STEPS: dict[str, str] = {
     "migrate.script": "a numbered script and the version it brings are committed",
+    "claim.unfit": "that a task does not fit its table is reported",
     "claim.register": "the task is made known, and whether it may be claimed for",
     "claim.lease": "the lease for claiming is taken",
     "claim.version": "the task's definition is written down",
@@ -75,6 +76,12 @@ STEPS: dict[str, str] = {
     "retention.remove": "a few requests of a batch that ended long ago, and what is kept of their rows, are removed",
     "retention.remove_rest": "what is kept of such a batch, and of no request in particular, is removed",
     "retention.finish": "that nothing of it is left, or that what is left waits for a person, is committed",
+    "notify.take": "a finding that people are to be told of is left to this process",
+    "notify.tell": "people are told of a finding, by one way",
+    "notify.record": "that people were told of a finding is committed",
+    "vendor_files.delete": "the files of a batch that ended long ago are deleted at the vendor",
+    "vendor_files.record": "that they are deleted, or are not ours to delete, is committed",
+    "vendor_files.put_off": "that they stay for a while is committed",
     "recover.accounts": "accounts that changed while batches are open there are reported",
     "recover.list": "the vendor's list is read for batches that the ledger has forgotten",
     "recover.unread": "a list that cannot be read is reported",
@@ -95,6 +102,7 @@ STEPS: dict[str, str] = {
     "operate.pause": "a task is paused",
     "operate.resume": "a task goes on",
     "operate.cancel": "a batch that was not sent is cancelled",
+    "operate.cancel_meant": "that a person wants a batch cancelled at the vendor is committed",
     "operate.cancel_batch": "the vendor is asked to cancel a batch",
     "operate.cancel_asked": "that the vendor was asked to cancel is committed",
     "operate.give_up": "a held batch is given up",
@@ -103,6 +111,7 @@ STEPS: dict[str, str] = {
     "operate.adopt": "the vendor's batch that a person named is committed",
     "operate.delete_file": "the input file of a create that a person denies is deleted",
     "operate.send_again": "the batch of a create that a person denies goes back to built",
+    "reapply.order": "that a person wants kept answers written is committed",
     "reapply.version": "the definition that kept answers are written with is written down",
     "reapply.chunk": "rows, outcomes, gates and before-images of kept answers are committed",
 }

@@ -7,6 +7,7 @@ import structlog
 from batchd import events
 from batchd.core.model import Batch, Lease
 from batchd.errors import BatchdError, DatabaseBusyError, LeaseLostError, SpoolError
+from batchd.log_ids import about_batch
 from batchd.ports import Counts, Ledger, Workplace
 
 log = structlog.get_logger("batchd")
@@ -42,11 +43,24 @@ class Leasing:
 
         What is this batch's own trouble, a lost lease, a busy database or its spool file, stops no other batch.
         """
-        store, owner = self._place.store, self._place.owner
+        self._place.beat()
         length = self._place.lease_seconds if seconds is None else seconds
+        with about_batch(batch), self._place.in_hand.taken(batch.id) as is_free:
+            # Another job of this process is at it, such as the submit that recover would look for: it is not disturbed.
+            if is_free:
+                self._take_and_do(batch, ready, work, length)
+
+    def _take_and_do(
+        self,
+        batch: Batch,
+        ready: Callable[[Batch], bool],
+        work: Callable[[Batch, Lease], None],
+        seconds: float,
+    ) -> None:
+        store, owner = self._place.store, self._place.owner
 
         def taken(ledger: Ledger) -> tuple[Lease, Batch] | None:
-            lease = ledger.batches.take_lease(batch.id, owner, length)
+            lease = ledger.batches.take_lease(batch.id, owner, seconds)
             return None if lease is None else (lease, ledger.batches.get(batch.id))
 
         try:
@@ -56,7 +70,7 @@ class Leasing:
             else:
                 self._do_leased(*ours, ready, work)
         except (LeaseLostError, DatabaseBusyError, SpoolError) as error:
-            self._put_off(batch, error)
+            self._put_off(error)
 
     def _do_leased(
         self, lease: Lease, now: Batch, ready: Callable[[Batch], bool], work: Callable[[Batch, Lease], None]
@@ -69,13 +83,11 @@ class Leasing:
             # not the one that is given back here.
             self._place.store.transact(lambda ledger: ledger.batches.release(lease), step="lease.release")
 
-    def _put_off(self, batch: Batch, error: BatchdError) -> None:
+    def _put_off(self, error: BatchdError) -> None:
         self._counts.cause(error.exit_code)
         # The message is our own; a traceback could quote row content.
         log.error(
             events.BATCH_PUT_OFF,
-            task=batch.task,
-            batch=batch.id,
             reason=error.message,
             next_command=error.next_command,
         )

@@ -5,21 +5,22 @@ the vendor's copy expires; so what open batches will need is kept free for them.
 """
 
 import contextlib
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 
 from batchd import events
 from batchd.core.findings import SPOOL_STOPS
 from batchd.errors import SpoolError, SpoolFullError
-from batchd.ports import Ledger, Spool, Workplace
+from batchd.ports import Coming, Ledger, Spool, Workplace
 
 log = structlog.get_logger("batchd")
 
 SUBJECT = "spool"
 # Less would make many small batches of a large backlog, each as soon as another's results are smaller than thought.
 _LEAST = 1_000_000
+# So often, in seconds, who waits for others says that it does.
+_BEAT = 5.0
 
 
 def room_for_input(place: Workplace) -> int:
@@ -45,12 +46,18 @@ def room_for_input(place: Workplace) -> int:
 
 
 class RoomForResults:
-    """The room for result files, where several are brought to disk at once: what each will need is kept for it."""
+    """The room for result files, where several are brought to disk at once: what each will need is kept for it.
 
-    def __init__(self, spool: Spool) -> None:
+    Args:
+        spool: where they are brought to.
+        coming: what is on its way there; one and the same for all who use this spool.
+        beat: called from time to time while one waits for the others.
+    """
+
+    def __init__(self, spool: Spool, coming: Coming, beat: Callable[[], object] = bool) -> None:
         self._spool = spool
-        self._kept = 0
-        self._changed = threading.Condition()
+        self._coming = coming
+        self._beat = beat
 
     @contextlib.contextmanager
     def kept_for(self, told: int | None) -> Iterator[None]:
@@ -59,22 +66,23 @@ class RoomForResults:
         One that finds no room beside the others waits for them: what they have written is known by then. Raises
         SpoolFullError for a file that does not fit: a download that can't end well would fill the disk for everybody.
         """
-        needed = told or 0
-        with self._changed:
-            while needed > (free := self._spool.free_bytes()) - self._kept and self._kept:
-                self._changed.wait()
+        needed, coming = told or 0, self._coming
+        with coming.changed:
+            while needed > (free := self._spool.free_bytes()) - coming.bytes and coming.bytes:
+                coming.changed.wait(_BEAT)
+                self._beat()
             if needed > free:
                 raise SpoolFullError(
                     f"the spool has {free:,} bytes free, and a result file has {needed:,}",
                     next_command="free some space on the disk of [daemon] spool; it is fetched again by itself",
                 )
-            self._kept += needed
+            coming.bytes += needed
         try:
             yield
         finally:
-            with self._changed:
-                self._kept -= needed
-                self._changed.notify_all()
+            with coming.changed:
+                coming.bytes -= needed
+                coming.changed.notify_all()
 
 
 def report_trouble(place: Workplace, error: SpoolError) -> None:

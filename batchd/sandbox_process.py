@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -52,6 +52,14 @@ class Flavour:
     file_processing: float = 1.0
 
 
+@dataclass(frozen=True)
+class Webhooks:
+    """Where a sandbox tells that a batch has ended, and by which secrets it signs that."""
+
+    url: str
+    secrets: Sequence[str] = field(repr=False)
+
+
 class SandboxHandle:
     """A user's hold on a running sandbox; the sandbox ends soon after its last holder has let go.
 
@@ -86,11 +94,12 @@ def start_or_join(  # noqa: PLR0913, one keyword for each thing that a starter d
     upstream: Upstream | None = None,
     token_limit: int | None = None,
     flavour: Flavour | None = None,
+    webhooks: Webhooks | None = None,
 ) -> SandboxHandle:
     """Return a hold on the sandbox of a state file, started now if none serves it.
 
-    ``batch_duration`` (seconds) and ``token_limit`` hold for batches created from now on; ``faults``, if given,
-    replace those that are set. Key, upstream and deployments are those of whoever started it.
+    ``batch_duration`` (seconds), ``token_limit`` and ``webhooks`` hold from now on; ``faults``, if given, replace
+    those that are set. Key, upstream and deployments are those of whoever started it.
 
     Raises:
         SandboxStartError: the sandbox does not come up, does not answer, or is of another flavour.
@@ -106,7 +115,9 @@ def start_or_join(  # noqa: PLR0913, one keyword for each thing that a starter d
                 url = _start(state, [*_arguments(state, batch_duration, api_key, upstream), *_flavoured(flavour)])
         _check_flavour(state, url, flavour)
         pace = {"batch_duration": batch_duration, "file_processing": flavour.file_processing}
-        _control(url, "POST", "settings", {**pace, "token_limit": token_limit})
+        # Not as arguments of the server: anybody on the machine can read those.
+        told = None if webhooks is None else {"url": webhooks.url, "secrets": list(webhooks.secrets)}
+        _control(url, "POST", "settings", {**pace, "token_limit": token_limit, "webhooks": told})
         if faults is not None:
             _control(url, "PUT", "faults", faults)
     except OSError as error:

@@ -17,6 +17,9 @@ class EarlyEnd:
     sentence: str
 
 
+CANCELLED_UNSENT = EarlyEnd(Outcome.CANCELLED, "cancelled", "cancelled by a person before it was sent")
+
+
 def give_up(ledger: Ledger, batch: Batch, end: EarlyEnd, *, chunk: int) -> None:
     """Ends a batch in the caller's transaction; whether its requests count as paid is in their outcome."""
     limits = ledger.tasks.definition(batch.version_id).limits

@@ -5,7 +5,7 @@ Nothing is handed from thread to thread but the word that there may be news: eac
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
@@ -15,17 +15,12 @@ T = TypeVar("T")
 Work = Callable[[], object]
 
 
-def _any_number(_: Sequence[object]) -> bool:
-    return True
-
-
 def each(
     items: Iterable[T],
     work: Callable[[T], object],
     width: int,
     *,
     stopping: Callable[[], bool] = bool,
-    may_meet: Callable[[Sequence[T]], bool] = _any_number,
 ) -> None:
     """Does ``work`` on each item, in order, on at most ``width`` of them at once; with a width of 1 in this thread.
 
@@ -34,7 +29,6 @@ def each(
         work: what to do.
         width: how many threads.
         stopping: once True, no further item is taken.
-        may_meet: whether these may be worked on at the same time; a single one always may.
 
     What ``work`` raises is raised here, once all that is in hand has come to its end; no further item is taken.
     """
@@ -44,18 +38,24 @@ def each(
                 return
             work(item)
         return
-    in_hand: dict[Future[object], T] = {}
+    in_hand: set[Future[object]] = set()
     with _threads(width) as threads:
         for item in items:
             _look(in_hand)
-            while in_hand and not (len(in_hand) < width and may_meet([*in_hand.values(), item])):
+            while len(in_hand) >= width:
                 wait(in_hand, return_when=FIRST_COMPLETED)
                 _look(in_hand)
             if stopping():
                 break
-            in_hand[_started(threads, partial(work, item))] = item
+            in_hand.add(_started(threads, partial(work, item)))
         wait(in_hand)
         _look(in_hand)
+
+
+def apart(work: Callable[[], T]) -> T:
+    """Does ``work`` in a thread of its own, and waits here: a signal is seen at once, whatever the work waits for."""
+    with _threads(1) as threads:
+        return cast("T", _started(threads, work).result())
 
 
 def ahead(items: Iterator[T], *, is_served: bool) -> Generator[T, None, None]:
@@ -143,8 +143,8 @@ def _started(threads: ThreadPoolExecutor, work: Work) -> "Future[object]":
     return threads.submit(copy_context().run, work)
 
 
-def _look(in_hand: "dict[Future[object], T]") -> None:
+def _look(in_hand: "set[Future[object]]") -> None:
     """Lets go of what has ended. Raises what one of them has raised."""
     for done in [one for one in in_hand if one.done()]:
-        del in_hand[done]
+        in_hand.remove(done)
         done.result()

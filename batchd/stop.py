@@ -1,8 +1,19 @@
 """A wish to end, by signal or because the work is done: the unit in hand is finished first."""
 
+import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
+
+
+def has_terminal() -> bool:
+    """Whether a terminal controls this process: SIGHUP says then that it was closed."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True
 
 
 class Stop:
@@ -13,6 +24,8 @@ class Stop:
 
     def __init__(self) -> None:
         self._asked = threading.Event()
+        # Standard streams that go to a terminal: once that is closed, a word to it is an error.
+        self._on_terminal = [stream for stream in (0, 1, 2) if os.isatty(stream)]
         self.signalled = False
 
     def ask(self) -> None:
@@ -27,10 +40,17 @@ class Stop:
         """Sleeps; a signal wakes it. True where a stop was asked for."""
         return self._asked.wait(seconds)
 
-    def on_signals(self) -> None:
-        """SIGTERM, SIGINT and SIGHUP ask for a stop; a second SIGINT interrupts at once, which a restart mends."""
+    def on_signals(self, hangup: Callable[[], object] | None = None) -> None:
+        """SIGTERM, SIGINT and SIGHUP ask for a stop; a second SIGINT interrupts at once, which a restart mends.
+
+        Args:
+            hangup: what SIGHUP does instead.
+        """
         signal.signal(signal.SIGTERM, self._signalled)
         signal.signal(signal.SIGINT, self._signalled)
+        if hangup is not None:
+            signal.signal(signal.SIGHUP, lambda *_: hangup())
+            return
         # A terminal that is closed ends a run as Ctrl-C does, but not one that was started with nohup.
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             signal.signal(signal.SIGHUP, self._signalled)
@@ -40,5 +60,14 @@ class Stop:
             # The end has begun; a key pressed once more must not break into it.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             raise KeyboardInterrupt
+        if number == signal.SIGHUP:
+            self._let_go_of_terminal()
         self.signalled = True
         self.ask()
+
+    def _let_go_of_terminal(self) -> None:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        # One that somebody hangs up by hand is still there, and is to be left as it was found.
+        for stream in [one for one in self._on_terminal if not os.isatty(one)]:
+            os.dup2(nowhere, stream)
+        os.close(nowhere)

@@ -149,12 +149,16 @@ pip_install() { # venv folder, arguments of `pip install`
     fi
 }
 
-# What some drills need beside Python. On a CI machine it is installed, so that none of them is left out there.
-ensure_drill_tools() {
+# What some tests need beside Python. On a CI machine it is installed, so that none of them is left out there.
+ensure_test_tools() {
     if [[ "${CI:-}" != true || "$(id -u)" != 0 ]]; then return; fi
-    if compgen -G "/usr/lib/*/faketime/libfaketime.so.1" >/dev/null; then return; fi
     if ! command -v apt-get >/dev/null 2>&1; then return; fi
-    say "installing libfaketime for the drills of the clock"
-    (apt-get update && apt-get install -y --no-install-recommends libfaketime) >/dev/null 2>&1 ||
-        say "libfaketime could not be installed; the drills of the clock will say so"
+    local missing=()
+    compgen -G "/usr/lib/*/faketime/libfaketime.so.1" >/dev/null || missing+=(libfaketime)
+    command -v systemd-analyze >/dev/null 2>&1 || missing+=(systemd)
+    command -v promtool >/dev/null 2>&1 || missing+=(prometheus)
+    if ((${#missing[@]} == 0)); then return; fi
+    say "installing ${missing[*]} for the tests"
+    (apt-get update && apt-get install -y --no-install-recommends "${missing[@]}") >/dev/null 2>&1 ||
+        say "${missing[*]} could not be installed; the tests that need it will say so"
 }

@@ -14,16 +14,19 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from batchd.config.entra import EntraConfig
+from batchd.config.metrics import MetricsConfig
 from batchd.config.secret_refs import SecretRef
-from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, PriceConfig
+from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, NotifyConfig, PriceConfig
 from batchd.config.tasks import TaskConfig
 from batchd.config.vendors import AzureVendorConfig, OpenAIVendorConfig, SandboxVendorConfig
+from batchd.config.webhooks import WebhooksConfig
 from batchd.config.write import WriteConfig
 from batchd.core.fields import FieldSpec
 from batchd.core.findings import KINDS, REPORTS
-from batchd.core.outcomes import RULES, GateState
+from batchd.core.outcomes import RULES, GateState, Outcome
 from batchd.core.schema import ColumnTarget, VectorTarget
 from batchd.core.states import ENDS, MOVES
+from batchd.metrics.catalog import METRICS
 from scripts import performance_docs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +35,7 @@ REFERENCE = ROOT / "docs" / "reference"
 
 FOLDERS = (
     "stages",
+    "daemon",
     "operations",
     "inspection",
     "core",
@@ -41,7 +45,10 @@ FOLDERS = (
     "vendors",
     "spool",
     "config",
+    "metrics",
+    "webhooks",
     "app",
+    "app/doctor",
     "cli",
     "cli/commands",
     "sandbox",
@@ -113,11 +120,16 @@ def _outcomes() -> str:
             f"`{outcome}`",
             rule.meaning,
             *(("yes" if flag else "no") for flag in (rule.paid, rule.retried, rule.keeps_result)),
-            rule.next_step or "nothing",
+            _next_step(outcome, rule.next_step),
         )
         for outcome, rule in RULES.items()
     ]
     return _markdown(("outcome", "meaning", "a paid try", "due again", "kept", "what to do"), rows)
+
+
+def _next_step(outcome: Outcome, step: str) -> str:
+    commands = {act: f"`batchd {act} --task TASK --only {outcome}`" for act in ("retry", "reapply")}
+    return step.format(**commands) or "nothing"
 
 
 def _gates() -> str:
@@ -137,13 +149,23 @@ def _findings() -> str:
     rows = [
         (
             f"`{name}`",
+            str(kind.priority),
             kind.meaning,
             f"`{kind.next_command.format(id='ID')}`",
             "yes" if name in REPORTS else "no",
+            f"[what to do](../runbook/{name}.md)",
         )
-        for name, kind in KINDS.items()
+        for name, kind in sorted(KINDS.items(), key=lambda one: one[1].priority)
     ]
-    return _markdown(("kind", "meaning", "next command", "only reports"), rows)
+    return _markdown(("kind", "priority", "meaning", "next command", "only reports", "page"), rows)
+
+
+def _metrics() -> str:
+    rows = [
+        (f"`{one.name}`", one.kind, ", ".join(f"`{label}`" for label in one.labels), one.meaning, one.source)
+        for one in METRICS
+    ]
+    return _markdown(("metric", "type", "labels", "meaning", "from"), rows)
 
 
 def _diagram() -> str:
@@ -183,7 +205,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "config.md#entra": _keys(EntraConfig),
     "config.md#daemon": _keys(DaemonConfig),
     "config.md#prices": _keys(PriceConfig),
+    "config.md#notify": _keys(NotifyConfig),
     "config.md#log": _keys(LogConfig),
+    "config.md#metrics": _keys(MetricsConfig),
+    "config.md#webhooks": _keys(WebhooksConfig),
     "config.md#task": _keys(TaskConfig),
     "config.md#field": _keys(FieldSpec),
     "config.md#column": _keys(ColumnTarget),
@@ -192,6 +217,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "outcomes.md#outcomes": _outcomes,
     "outcomes.md#gates": _gates,
     "findings.md#findings": _findings,
+    "metrics.md#metrics": _metrics,
     "states.md#diagram": _diagram,
     "states.md#moves": _moves,
     **{f"code-map.md#{folder}": _modules(folder) for folder in FOLDERS},

@@ -1,6 +1,7 @@
 """What every test gets: an environment in which nothing of the reader's own set-up shows through."""
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -9,12 +10,26 @@ import hypothesis
 import pytest
 import structlog
 
+from tests import leaks
 from tests.conformance_table import conformance_table
 from tests.servers.given import NOT_RUN
 
 # A busy machine is no reason for a test to fail.
 hypothesis.settings.register_profile("batchd", deadline=None)
 hypothesis.settings.load_profile("batchd")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whatever is said from here on is searched for what must not be said."""
+    leaks.install(config)
+    _take_signals()
+
+
+def _take_signals() -> None:
+    """As from a terminal: whoever runs the tests in the background, or with nohup, hands on that they are ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -3,13 +3,14 @@
 import contextlib
 from collections.abc import Callable, Collection
 
+from batchd.app.webhooks import webhook_secrets
 from batchd.config import Config
 from batchd.config.entra import EntraConfig
 from batchd.config.vendors import AzureVendorConfig, OpenAIVendorConfig, SandboxVendorConfig, VendorConfig
 from batchd.entra import AZURE_SCOPE, EntraIdentity
 from batchd.errors import ConfigError
-from batchd.ports import Account
-from batchd.sandbox_process import Flavour, SandboxHandle, SandboxStartError, Upstream, start_or_join
+from batchd.ports import Account, Link
+from batchd.sandbox_process import Flavour, SandboxHandle, SandboxStartError, Upstream, Webhooks, start_or_join
 from batchd.vendors.catalog import account_fingerprint, connect
 from batchd.vendors.connection import OPENAI_URL, AzureConnection, Connection
 from batchd.vendors.entra import token_provider
@@ -22,9 +23,25 @@ def connect_named(config: Config, stack: contextlib.ExitStack, names: Collection
     return {name: _account(config, name, vendor, stack) for name, vendor in config.vendors.items() if name in names}
 
 
+def connect_each(
+    config: Config, stack: contextlib.ExitStack, names: Collection[str]
+) -> tuple[dict[str, Account], dict[str, ConfigError]]:
+    """The same; and why some can't be connected, which keeps no other from being."""
+    accounts: dict[str, Account] = {}
+    failed: dict[str, ConfigError] = {}
+    for name in names:
+        try:
+            accounts |= connect_named(config, stack, {name})
+        except ConfigError as error:
+            failed[name] = error
+    return accounts, failed
+
+
 def _account(config: Config, name: str, vendor: VendorConfig, stack: contextlib.ExitStack) -> Account:
     connection = (
-        _sandbox(vendor, stack) if isinstance(vendor, SandboxVendorConfig) else connection_of(config, name, vendor)
+        _sandbox(config, name, vendor, stack)
+        if isinstance(vendor, SandboxVendorConfig)
+        else connection_of(config, name, vendor)
     )
     client = connect(vendor.kind, connection)
     stack.callback(client.close)
@@ -42,6 +59,7 @@ def _account(config: Config, name: str, vendor: VendorConfig, stack: contextlib.
         lists=vendor.listing,
         enqueued_tokens=vendor.enqueued_tokens,
         max_batches_per_hour=vendor.max_batches_per_hour,
+        link=Link(config.daemon.transfers),
     )
 
 
@@ -116,8 +134,9 @@ def entra_identity(config: Config, entra: EntraConfig, scope: str, *path: str) -
     )
 
 
-def _sandbox(vendor: SandboxVendorConfig, stack: contextlib.ExitStack) -> Connection:
-    handle = stack.enter_context(_sandbox_handle(vendor))
+def _sandbox(config: Config, name: str, vendor: SandboxVendorConfig, stack: contextlib.ExitStack) -> Connection:
+    webhooks = Webhooks(vendor.webhook_url, webhook_secrets(config, name)) if vendor.webhook_url else None
+    handle = stack.enter_context(_sandbox_handle(vendor, webhooks))
     if vendor.flavour == "azure":
         return AzureConnection(
             SANDBOX_KEY,
@@ -129,7 +148,7 @@ def _sandbox(vendor: SandboxVendorConfig, stack: contextlib.ExitStack) -> Connec
     return Connection(SANDBOX_KEY, handle.url, timeout=vendor.timeout, create_timeout=vendor.create_timeout)
 
 
-def _sandbox_handle(vendor: SandboxVendorConfig) -> SandboxHandle:
+def _sandbox_handle(vendor: SandboxVendorConfig, webhooks: Webhooks | None) -> SandboxHandle:
     upstream = Upstream(vendor.upstream) if vendor.upstream else None
     azure = Flavour("azure", vendor.deployments, vendor.file_processing)
     vendor.state.parent.mkdir(parents=True, exist_ok=True)
@@ -141,6 +160,7 @@ def _sandbox_handle(vendor: SandboxVendorConfig) -> SandboxHandle:
             upstream=upstream,
             token_limit=vendor.token_limit,
             flavour=azure if vendor.flavour == "azure" else Flavour(),
+            webhooks=webhooks,
         )
     except SandboxStartError as error:
         raise ConfigError(str(error), next_command="read its log beside its state file") from error

@@ -1,11 +1,13 @@
 """Holds a config against its database and tables, all of it, without sending anything."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from batchd.app.accounts import connection_of
 from batchd.app.check_ledger import moved_accounts, moved_task
+from batchd.app.check_webhooks import webhook_remarks
+from batchd.app.messengers import check_command, messengers_of
+from batchd.app.remarks import Remark, Report, problem
 from batchd.app.resolve import resolve_task, task_problems
 from batchd.app.workplace import database_of, prices_of
 from batchd.config import AzureVendorConfig, Config, ConfigProblemsError, mask_url
@@ -13,7 +15,7 @@ from batchd.core.bodies import RequestBuilder
 from batchd.core.rendering import UnrenderableError, compile_prompt
 from batchd.core.tasks import TaskDefinition
 from batchd.core.verdicts import Usage
-from batchd.daemon import Schedule, trigger_of
+from batchd.daemon import Schedule, turn_of
 from batchd.errors import BatchdError, ConfigError, DatabaseError
 from batchd.store import installation, migrate
 from batchd.store.missing_rights import missing_on_ledger
@@ -27,40 +29,18 @@ _SHOWN = 500
 _ONE_TOKEN_EACH = Usage(input=1, output=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """One thing that was looked at: fine, worth knowing, or wrong."""
-
-    level: Literal["ok", "warning", "problem"]
-    subject: str
-    sentence: str
-    next_command: str = ""
-    exit_code: int = 0
-
-
-@dataclass(slots=True)
-class Report:
-    """What a check found; ``prompts`` holds the beginning of one rendered prompt per task."""
-
-    remarks: list[Remark] = field(default_factory=list)
-    prompts: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def problems(self) -> list[Remark]:
-        """What must be mended before the tasks can run."""
-        return [remark for remark in self.remarks if remark.level == "problem"]
-
-
 def check_config(config: Config, only: str | None) -> Report:
     """Looks at everything a run would need, of all tasks or of one."""
     report = Report([Remark("ok", "config", f"{config.path} is well formed")])
     report.remarks += [Remark("warning", "config", f"{one.where}: {one.message}") for one in config.warnings]
     names = [name for name in config.tasks if only in (None, name)]
     report.remarks += _vendors(config, names)
+    report.remarks += _notify(config)
+    report.remarks += webhook_remarks(config)
     try:
         database = database_of(config)
     except BatchdError as error:
-        report.remarks.append(_problem("database", error))
+        report.remarks.append(problem("database", error))
         return report
     report.remarks += _ledger(config, database)
     for name in names:
@@ -74,12 +54,8 @@ def check_config(config: Config, only: str | None) -> Report:
 def config_problems(error: ConfigError) -> Report:
     """The report on a config that could not be loaded at all."""
     if not isinstance(error, ConfigProblemsError):
-        return Report([_problem("config", error)])
+        return Report([problem("config", error)])
     return Report([Remark("problem", "config", line, error.next_command, error.exit_code) for line in error.problems])
-
-
-def _problem(subject: str, error: BatchdError) -> Remark:
-    return Remark("problem", subject, str(error), error.next_command, error.exit_code)
 
 
 def _vendors(config: Config, names: list[str]) -> Iterator[Remark]:
@@ -91,7 +67,21 @@ def _vendors(config: Config, names: list[str]) -> Iterator[Remark]:
         try:
             connection_of(config, name, vendor)
         except ConfigError as error:
-            yield _problem(f"vendor {name}", error)
+            yield problem(f"vendor {name}", error)
+
+
+def _notify(config: Config) -> Iterator[Remark]:
+    """Whether people could be told of findings; nobody is told by this."""
+    try:
+        ways = messengers_of(config)
+        check_command(config)
+    except ConfigError as error:
+        yield problem("notify", error)
+    else:
+        if config.notify is not None:
+            most = config.notify.min_priority
+            which = f"1 to {most}" if most > 1 else "1"
+            yield Remark("ok", "notify", f"findings of priority {which} are told by {' and '.join(ways)}")
 
 
 def _ledger(config: Config, database: Database) -> Iterator[Remark]:
@@ -105,7 +95,7 @@ def _ledger(config: Config, database: Database) -> Iterator[Remark]:
         migrate.check_version(database.engine, database.dialect)
         installation.check_binding(database.engine, database.dialect, database.url)
     except BatchdError as error:
-        yield _problem("ledger", error)
+        yield problem("ledger", error)
     else:
         yield Remark("ok", "ledger", f"version {version}, as this batchd needs it")
         yield from _ledger_rights(database)
@@ -117,21 +107,21 @@ def _ledger_rights(database: Database) -> Iterator[Remark]:
     missing = ask(database, lambda connection: missing_on_ledger(connection, database.dialect))
     if missing:
         sentence = "the login lacks rights on batchd's own tables"
-        yield _problem("ledger", DatabaseError(sentence, next_command=f"have a DBA run: {' '.join(missing)}"))
+        yield problem("ledger", DatabaseError(sentence, next_command=f"have a DBA run: {' '.join(missing)}"))
 
 
 def _check_task(config: Config, database: Database, name: str, report: Report) -> None:
     subject = f"task {name}"
     try:
         trouble = [*task_problems(config, database, name), *_schedule_problems(config, name)]
-        report.remarks += [_problem(subject, error) for error in trouble]
+        report.remarks += [problem(subject, error) for error in trouble]
         if not trouble:
             definition = resolve_task(config, database, name).definition
             _look_at_ledger(config, database, definition, report)
             _look_at_rows(config, database, definition, report)
-            report.remarks += _price(config, definition)
+            report.remarks += unpriced(config, definition)
     except BatchdError as error:
-        report.remarks.append(_problem(subject, error))
+        report.remarks.append(problem(subject, error))
 
 
 def _look_at_ledger(config: Config, database: Database, definition: TaskDefinition, report: Report) -> None:
@@ -148,7 +138,7 @@ def _moved(subject: str, sentence: str) -> Remark:
 def _schedule_problems(config: Config, name: str) -> Iterator[ConfigError]:
     task = config.tasks[name]
     try:
-        trigger_of(Schedule(task.every, task.cron))
+        turn_of(Schedule(task.every, task.cron))
     except ConfigError as error:
         yield config.error(error.message, "tasks", name, "cron", next_command=error.next_command)
 
@@ -210,7 +200,8 @@ def _render(config: Config, definition: TaskDefinition, row: Mapping[str, Any], 
     report.prompts[definition.name] = compile_prompt(definition).render(row).user[:_SHOWN]
 
 
-def _price(config: Config, definition: TaskDefinition) -> Iterator[Remark]:
+def unpriced(config: Config, definition: TaskDefinition) -> Iterator[Remark]:
+    """A model whose price is not known, so that nobody will count what it costs."""
     if isinstance(config.vendors[definition.vendor], AzureVendorConfig):
         # A deployment has any name; what is priced is the model that its answers name.
         return

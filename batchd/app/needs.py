@@ -30,7 +30,7 @@ def needs_of(
         [
             *task.key,
             *template_columns(config.prompt(name), task.system),
-            *([task.guard_column] if task.guard_column else []),
+            *(column for column in (task.guard_column, task.created_column) if column),
             *task.pending_columns,
             *_named(task, columns),
             # What was there is compared before it is overwritten, and kept.

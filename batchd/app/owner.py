@@ -21,8 +21,26 @@ def is_provably_dead(owner: str) -> bool:
     parts = owner.split(_SEPARATOR)
     if len(parts) != 4 or parts[:2] != [socket.gethostname(), _namespace()] or not parts[2].isdigit():  # noqa: PLR2004
         return False
+    return bool(_namespace()) and _is_gone(int(parts[2]), parts[3])
+
+
+def _is_gone(pid: int, started: str) -> bool:
+    now = _started(pid)
+    if now is None:
+        # Not in sight is not dead: a service that systemd hides others from (ProtectProc=) sees its own user's alone.
+        return not _exists(pid)
     # A process id is used again; the time it started at is not.
-    return bool(_namespace()) and _started(int(parts[2])) != parts[3]
+    return now != started
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _namespace() -> str:
@@ -34,10 +52,11 @@ def _namespace() -> str:
 
 
 def _started(pid: int) -> str | None:
+    """The time it started at; empty for one that has ended, None for one that is not in sight."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()
     # A zombie has ended; only its parent has not looked yet. Field 22 of stat(5) is the start time.
-    return None if fields[0] == "Z" else fields[19]
+    return "" if fields[0] == "Z" else fields[19]

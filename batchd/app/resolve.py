@@ -26,12 +26,26 @@ Connection = Any
 _ANSWER_SETTINGS = ("fields", "columns", "vector_column", "text_column")
 
 
-def resolve_tasks(config: Config, database: Database, only: str | None) -> dict[str, ConfiguredTask]:
-    """The tasks of the config, or the one asked for. Raises ConfigError with the place in the file."""
+def resolve_tasks(
+    config: Config, database: Database, only: str | None
+) -> tuple[dict[str, ConfiguredTask], dict[str, ConfigError]]:
+    """The tasks of the config that fit their tables, or the one asked for; and why the others don't.
+
+    Raises:
+        ConfigError: with the place in the file, where none of them fits.
+    """
     if only is not None and only not in config.tasks:
         known = ", ".join(config.tasks) or "none"
         raise ConfigError(f"there is no task {only!r} in {config.path}", next_command=f"tasks here: {known}")
-    return {name: resolve_task(config, database, name) for name in config.tasks if only in (None, name)}
+    tasks, unfit = {}, {}
+    for name in config.tasks if only is None else (only,):
+        try:
+            tasks[name] = resolve_task(config, database, name)
+        except ConfigError as error:
+            unfit[name] = error
+    if unfit and not tasks:
+        raise next(iter(unfit.values()))
+    return tasks, unfit
 
 
 def resolve_task(config: Config, database: Database, name: str) -> ConfiguredTask:
@@ -47,6 +61,7 @@ def resolve_task(config: Config, database: Database, name: str) -> ConfiguredTas
         min_batch_size=task.min_batch_size,
         max_wait=task.max_wait,
         weight=task.weight,
+        created_column=task.created_column,
     )
 
 
@@ -130,8 +145,7 @@ def _checks(config: Config, name: str, source: SourceTable, written: SourceTable
     task = config.tasks[name]
     yield partial(_at, config, name, ("key",), partial(_check_key, source, task.key))
     yield partial(_at, config, name, ("pending",), partial(source.check_pending, task.pending))
-    for path, column in _plain_columns(task):
-        yield partial(_at, config, name, path, partial(source.column_named, column))
+    yield from (partial(_at, config, name, path, check) for path, check in _plain_columns(task, source))
     for path, column in _written(task):
         yield partial(_at, config, name, path, partial(written.column_named, column))
     for column, marker in task.on_success.items():
@@ -190,10 +204,13 @@ def _at(config: Config, task: str, path: Sequence[str], look: Callable[[], T]) -
         raise config.error(error.message, "tasks", task, *path, next_command=error.next_command) from error
 
 
-def _plain_columns(task: TaskConfig) -> Iterator[tuple[tuple[str, ...], str]]:
-    yield from ((("pending_columns",), column) for column in task.pending_columns)
+def _plain_columns(task: TaskConfig, source: SourceTable) -> Iterator[tuple[tuple[str, ...], Callable[[], object]]]:
+    """Columns of the task's table that are only read, each with how it is looked at."""
+    yield from ((("pending_columns",), partial(source.column_named, column)) for column in task.pending_columns)
     if task.guard_column is not None:
-        yield ("guard_column",), task.guard_column
+        yield ("guard_column",), partial(source.column_named, task.guard_column)
+    if task.created_column is not None:
+        yield ("created_column",), partial(source.check_time, task.created_column)
 
 
 def _written(task: TaskConfig) -> Iterator[tuple[tuple[str, ...], str]]:

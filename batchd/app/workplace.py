@@ -2,15 +2,17 @@
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from batchd.app.accounts import connect_named, entra_identity, fingerprint_of
+from batchd.app.accounts import connect_each, entra_identity, fingerprint_of
+from batchd.app.messengers import messengers_of
 from batchd.app.owner import is_provably_dead, this_owner
 from batchd.app.resolve import resolve_tasks
 from batchd.config import Config, find_config, load_config
 from batchd.config.entra import EntraConfig
+from batchd.core.findings import AT_A_STAND
 from batchd.entra import SQL_SCOPE, tokens_for
 from batchd.errors import ConfigError
 from batchd.ports import Account, ConfiguredTask, Progress, Workplace
@@ -55,9 +57,12 @@ def _tokens(config: Config, entra: EntraConfig) -> Callable[[], str]:
         raise config.error(error.message, "database", "entra", next_command=error.next_command) from None
 
 
-def store_of(database: Database, stop: Stop | None = None) -> SqlStore:
-    """The ledger in a database; a stop ends its waiting. Raises LedgerVersionError, DatabaseError."""
-    return database.store(actor=this_owner(), is_dead=is_provably_dead, stop=stop)
+def store_of(database: Database, stop: Stop | None = None, *, actor: str | None = None) -> SqlStore:
+    """The ledger in a database; a stop ends its waiting. Raises LedgerVersionError, DatabaseError.
+
+    ``actor`` is who is named in the trail: this process, where nobody else is meant. Leases are the process's own.
+    """
+    return database.store(actor=actor or this_owner(), is_dead=is_provably_dead, stop=stop)
 
 
 @contextlib.contextmanager
@@ -69,16 +74,37 @@ def open_workplace(
         database = database_of(config)
         store = store_of(database, stop)
         stack.callback(store.dispose)
-        tasks = resolve_tasks(config, database, task)
-        accounts = connect_named(config, stack, _vendors_needed(store, tasks))
-        place = workplace(config, store, tasks, accounts, progress or NoProgress())
+        tasks, unfit = resolve_tasks(config, database, task)
+        accounts, failed = connect_each(config, stack, vendors_needed(config, store, {*tasks, *unfit}))
+        tasks, unfit = tasks_with_accounts(config, tasks, unfit, failed)
+        place = replace(workplace(config, store, tasks, accounts, progress or NoProgress()), unfit=unfit)
+        place = replace(place, messengers=messengers_of(config))
         yield place if stop is None else replace(place, stopping=stop.asked)
 
 
-def _vendors_needed(store: SqlStore, tasks: Mapping[str, ConfiguredTask]) -> set[str]:
+def tasks_with_accounts(
+    config: Config,
+    tasks: Mapping[str, ConfiguredTask],
+    unfit: Mapping[str, ConfigError],
+    failed: Mapping[str, ConfigError],
+) -> tuple[dict[str, ConfiguredTask], dict[str, ConfigError]]:
+    """The tasks whose vendor accounts are connected; and the others, with the reason.
+
+    Raises:
+        ConfigError: an account can't be connected, and no task is left.
+    """
+    vendors = {name: config.tasks[name].vendor for name in (*tasks, *unfit)}
+    without = {name: failed[vendor] for name, vendor in vendors.items() if vendor in failed}
+    left = {name: task for name, task in tasks.items() if name not in without}
+    if failed and not left:
+        raise next(iter(failed.values()))
+    return left, {**unfit, **without}
+
+
+def vendors_needed(config: Config, store: SqlStore, tasks: Collection[str]) -> set[str]:
     """Vendors of the tasks and of open batches: one that nobody uses need not have its key here."""
     open_there = {name for name, _ in store.read(lambda ledger: ledger.batches.open_accounts())}
-    return {task.definition.vendor for task in tasks.values()} | open_there
+    return {config.tasks[task].vendor for task in tasks} | open_there
 
 
 def workplace(
@@ -106,8 +132,10 @@ def workplace(
         spool_reserve=config.daemon.spool_reserve,
         keep_files=config.daemon.keep_files,
         keep_ledger=config.daemon.keep_ledger,
+        keep_vendor_files=config.daemon.keep_vendor_files,
         configured=frozenset(config.tasks),
         vendors={name: fingerprint_of(vendor) for name, vendor in config.vendors.items()},
+        notify_priority=config.notify.min_priority if config.notify else AT_A_STAND,
     )
 
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from batchd.cli import exit_codes
-from batchd.cli.lines import complain
+from batchd.cli.lines import carry_config, complain
 from batchd.errors import BatchdError
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ _NEXT = {
     exit_codes.VENDOR_UNREACHABLE: "run the same command again",
     exit_codes.LEASE: "wait for the other batchd, or run the same command again",
 }
-_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +70,7 @@ def call_of(
 
 def conduct(call: Call, command: Callable[[Call], int]) -> NoReturn:
     """Runs a command and ends the process's work with its exit code; every error becomes a sentence."""
+    carry_config(call.config_file)
     raise typer.Exit(_code_of(call, command))
 
 
@@ -114,9 +113,11 @@ def report(error: BatchdError, *, as_json: bool) -> None:
 
 def error_document(error: BatchdError) -> dict[str, object]:
     """An error as ``--json`` shows it."""
+    from batchd.redaction import redacted
+
     return {
         "kind": type(error).__name__,
-        "message": error.message,
+        "message": redacted(error.message),
         "where": getattr(error, "where", ""),
         "next_command": _next_of(error),
         "exit_code": error.exit_code,
@@ -128,19 +129,12 @@ def _next_of(error: BatchdError) -> str:
 
 
 def _internal(error: Exception) -> BatchdError:
+    from batchd.redaction import place_of, traceback_of
+
     if os.environ.get(_DEBUG) == "1":
-        traceback.print_exc()
+        complain(traceback_of(error))
     # Its own words may quote row content or a secret, so only its kind and place are told.
     return BatchdError(
-        f"internal error: {type(error).__name__} at {_place(error)}; the work in hand was rolled back",
-        next_command=f"run the same command again; {_DEBUG}=1 shows the traceback, which may quote rows",
+        f"internal error: {type(error).__name__} at {place_of(error)}; the work in hand was rolled back",
+        next_command=f"run the same command again; {_DEBUG}=1 shows the traceback",
     )
-
-
-def _place(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
-    last = (ours or frames)[-1]
-    shown = Path(last.filename)
-    name = shown.relative_to(_PACKAGE.parent) if shown.is_relative_to(_PACKAGE) else shown.name
-    return f"{name}:{last.lineno}"

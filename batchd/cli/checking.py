@@ -25,7 +25,7 @@ def check(call: Call, reference: str) -> int:
     stop.on_signals()
     with opened_ledger(call, stop) as desk:
         batch = find_batch(desk, reference)
-        with workplace_for(call, desk, batch.account, stop) as place:
+        with workplace_for(call, desk, {batch.account}, stop) as place:
             counts = run_pass(CHECKING, place, Scope(batch_id=batch.id), Orders(eager=True))
         facts = ask(desk.database, lambda connection: batch_detail(connection, batch.id))
         failures = ask(desk.database, lambda connection: failure_facts(connection, batch=batch.id))

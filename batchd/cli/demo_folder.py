@@ -12,7 +12,7 @@ from pathlib import Path
 
 from batchd.cli.demo_rows import resumes
 from batchd.errors import UsageError
-from batchd.store.migrate import sql_root
+from batchd.store.sql_folder import sql_root
 
 _CONFIG_TEXT = Path(__file__).with_name("demo_config.toml")
 _TABLE_SQL = Path("examples", "aicandidate", "sqlite.sql")

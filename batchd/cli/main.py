@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from batchd import __version__
 from batchd.cli import exit_codes
 from batchd.cli.call import Call, call_of, report
 from batchd.cli.commands import looking, operating, setting_up, working
+from batchd.cli.crash import tell_crashes
 from batchd.cli.options import (
     BatchSizeOption,
     CheckIntervalOption,
@@ -27,7 +27,6 @@ app = typer.Typer(
     # Rich help costs a quarter of a second of imports; plain help says the same.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for family in (working, looking, operating, setting_up):
@@ -51,14 +50,18 @@ def root(
     num_batches: NumBatchesOption = None,
     check_interval: CheckIntervalOption = None,
     until_idle: UntilIdleOption = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and end.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the versions of batchd and of its ledger, and end.")
+    ] = False,
 ) -> None:
     """Turns SQL tables into finished LLM work through a vendor's 24-hour Batch API.
 
     Start with: batchd init, batchd db upgrade, batchd check-config, batchd submit.
     """
     if version:
-        typer.echo(f"batchd {__version__}")
+        from batchd.cli.version import say_version
+
+        say_version(as_json=as_json)
         raise typer.Exit
     ctx.obj = Call(config, task, as_json, verbose)
     bounds = {"--num-batches": num_batches, "--check-interval": check_interval, "--until-idle": until_idle}
@@ -88,6 +91,7 @@ def root(
 
 def main() -> None:
     """The console script."""
+    tell_crashes()
     if "--json" not in sys.argv:
         sys.exit(app(prog_name="batchd"))
     try:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from batchd.cli.completing import files, task_names
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -12,11 +14,14 @@ ConfigOption = Annotated[
         metavar="FILE",
         help="Config file; else BATCHD_CONFIG, ./config.toml, /etc/batchd/config.toml.",
         show_default=False,
+        autocompletion=files,
     ),
 ]
 TaskOption = Annotated[
     str | None,
-    typer.Option("--task", metavar="NAME", help="Only this task of the config.", show_default=False),
+    typer.Option(
+        "--task", metavar="NAME", help="Only this task of the config.", show_default=False, autocompletion=task_names
+    ),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON document on stdout, for programs.", show_default=False)
@@ -55,3 +60,10 @@ UntilIdleOption = Annotated[
         show_default=False,
     ),
 ]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why, for those who look later.", show_default=False)
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Only tell what would be done; change nothing.", show_default=False)
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing, also on a terminal.", show_default=False)]

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from batchd.cli.lines import say
+from batchd.cli.lines import as_called, say
 
 
 def print_json(document: Mapping[str, Any], *, to: TextIO | None = None) -> None:
@@ -26,7 +27,7 @@ def print_json(document: Mapping[str, Any], *, to: TextIO | None = None) -> None
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Prints rows under headings: a table that fits the terminal, or lines that a program can cut up."""
-    texts = [[shown(value) for value in row] for row in rows]
+    texts = [[as_called(shown(value)) for value in row] for row in rows]
     if sys.stdout is not None and sys.stdout.isatty():
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in columns:
@@ -41,8 +42,13 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines in which the columns stand below each other."""
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    widths = [max(cell_len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return ["  ".join(map(_filled, row, widths)).rstrip() for row in rows]
+
+
+def _filled(cell: str, width: int) -> str:
+    # Some characters take two cells of a terminal, some take none.
+    return cell + " " * (width - cell_len(cell))
 
 
 def shown(value: Any) -> str:

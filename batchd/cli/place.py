@@ -1,7 +1,7 @@
 """A workplace for one command: logs, progress, signals, and only what the command needs of the config."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from batchd import log
@@ -28,15 +28,18 @@ class Desk:
 
 
 @contextlib.contextmanager
-def opened_ledger(call: Call, stop: Stop | None = None) -> Iterator[Desk]:
-    """The ledger alone, without vendors or tables. Raises ConfigError, DatabaseError, UsageError."""
+def opened_ledger(call: Call, stop: Stop | None = None, *, actor: str | None = None) -> Iterator[Desk]:
+    """The ledger alone, without vendors or tables; ``actor`` is whose acts are written down, else this process's.
+
+    Raises ConfigError, DatabaseError, UsageError.
+    """
     config = call.config()
     quiet_logs(config, call)
     if call.task is not None and call.task not in config.tasks:
         known = ", ".join(config.tasks) or "none"
         raise UsageError(f"there is no task {call.task!r} in {config.path}", next_command=f"tasks here: {known}")
     database = database_of(config)
-    store = store_of(database, stop)
+    store = store_of(database, stop, actor=actor)
     try:
         yield Desk(config, database, store)
     finally:
@@ -56,13 +59,14 @@ def opened_workplace(call: Call, config: Config, stop: Stop) -> Iterator[tuple[W
 
 
 @contextlib.contextmanager
-def workplace_for(call: Call, desk: Desk, account: str | None, stop: Stop | None = None) -> Iterator[Workplace]:
-    """A workplace for a batch that exists already: its own account and definition, no configured task."""
+def workplace_for(
+    call: Call, desk: Desk, accounts: Collection[str] | None, stop: Stop | None = None
+) -> Iterator[Workplace]:
+    """A workplace for batches that exist already: their own accounts, or all, and definitions; no configured task."""
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(TerminalProgress(shown=call.is_watched))
-        wanted = set(desk.config.vendors) if account is None else {account}
-        accounts = connect_named(desk.config, stack, wanted)
-        place = workplace(desk.config, desk.store, {}, accounts, progress)
+        connected = connect_named(desk.config, stack, set(desk.config.vendors if accounts is None else accounts))
+        place = workplace(desk.config, desk.store, {}, connected, progress)
         yield replace(place, stopping=stop.asked) if stop is not None else place
 
 

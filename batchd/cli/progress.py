@@ -1,5 +1,6 @@
 """Progress of long work on a terminal, on stderr. Elsewhere batchd is silent and its log speaks."""
 
+import threading
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,8 @@ from rich.progress import (
 class TerminalProgress:
     """Bars for the steps that stages report, and one that says how far everything together is.
 
+    The terminal is left alone until there is one to show: a person may be asked something first.
+
     Args:
         shown: False keeps everything silent.
     """
@@ -33,12 +36,12 @@ class TerminalProgress:
             console=Console(stderr=True),
             transient=True,
         )
-        self._steps: dict[str, TaskID] = {}
+        # By thread too: several tasks may be at the same step at once.
+        self._steps: dict[tuple[str, int], TaskID] = {}
+        self._lock = threading.Lock()
         self._whole: TaskID | None = None
 
     def __enter__(self) -> Self:
-        if self._shown:
-            self._bars.start()
         return self
 
     def __exit__(
@@ -51,18 +54,23 @@ class TerminalProgress:
         """Shows ``done`` of ``total`` units of ``what``; a bar that is full is taken away."""
         if not self._shown:
             return
-        if what not in self._steps:
-            self._steps[what] = self._bars.add_task(what, total=total)
-        self._bars.update(self._steps[what], completed=done, total=total)
-        if total is not None and done >= total:
-            self._bars.remove_task(self._steps.pop(what))
+        step = (what, threading.get_ident())
+        with self._lock:
+            self._bars.start()
+            if step not in self._steps:
+                self._steps[step] = self._bars.add_task(what, total=total)
+            self._bars.update(self._steps[step], completed=done, total=total)
+            if total is not None and done >= total:
+                self._bars.remove_task(self._steps.pop(step))
 
     def whole(self, text: str, done: int, total: int) -> None:
         """Shows how far everything together is; steps that were left unfinished are taken away."""
         if not self._shown:
             return
-        for what in list(self._steps):
-            self._bars.remove_task(self._steps.pop(what))
-        if self._whole is None:
-            self._whole = self._bars.add_task(text, total=total)
-        self._bars.update(self._whole, description=text, completed=done, total=total)
+        with self._lock:
+            self._bars.start()
+            for step in list(self._steps):
+                self._bars.remove_task(self._steps.pop(step))
+            if self._whole is None:
+                self._whole = self._bars.add_task(text, total=total)
+            self._bars.update(self._whole, description=text, completed=done, total=total)

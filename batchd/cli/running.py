@@ -4,17 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from batchd.app import continuous
 from batchd.cli import exit_codes
 from batchd.cli.call import Call, tell_nobody
 from batchd.cli.causes import explain
 from batchd.cli.lines import say
 from batchd.cli.out import dollars, plural, print_json
-from batchd.cli.place import Desk, opened_ledger, opened_workplace
+from batchd.cli.place import Desk, opened_ledger, opened_workplace, quiet_logs
 from batchd.cli.progress import TerminalProgress
 from batchd.cli.sending import with_batch_size
+from batchd.cli.serving import serve
 from batchd.cli.stops import claiming_stops
-from batchd.config import Config, parse_duration
-from batchd.daemon import Bounds, Daemon, Plan, Schedule
+from batchd.config import parse_duration
+from batchd.daemon import BoundedRun, Bounds, Plan
 from batchd.errors import UsageError
 from batchd.ports import Counts, Scope, Workplace
 from batchd.stop import Stop
@@ -30,19 +32,28 @@ class RunOptions:
     batch_size: int | None = None
     check_interval: str | None = None
 
+    @property
+    def ends(self) -> bool:
+        """True for a run that a person waits for."""
+        return self.until_idle or self.num_batches is not None
+
 
 def run(call: Call, options: RunOptions) -> int:
     """Keeps claiming, submitting, polling, collecting and applying until a signal or its bounds end it."""
-    interval = _seconds(options.check_interval)
+    adjusted = _adjusted(options)
     stop = Stop()
     stop.on_signals()
     with opened_ledger(call, stop) as desk, opened_workplace(call, desk.config, stop) as (whole, progress):
-        place = _paced(with_batch_size(whole, options.batch_size), interval)
-        plan = _plan(desk.config, place, call, options)
+        place = adjusted(whole)
         before = _failures(desk, place, call)
         if call.is_watched:
             progress.whole(*_whole(ask(desk.database, lambda connection: task_facts(connection, call.task))))
-        total = Daemon(place, plan, stop, _unbroken(_reporter(call, desk, progress))).run()
+        report = _unbroken(_reporter(call, desk, progress))
+        if options.ends:
+            total = BoundedRun(place, _plan(place, call, options), stop, report).run()
+        else:
+            said = continuous.Call(call.task, adjusted, loaded=lambda config, _: quiet_logs(config, call))
+            total = serve(desk, place, said, stop, report)
         tasks = ask(desk.database, lambda connection: task_facts(connection, call.task))
         left = _failures(desk, place, call) - before
         stopped = bool(claiming_stops(desk, place.tasks.values())) or total["accounts_moved"] > 0
@@ -61,13 +72,19 @@ def _seconds(duration: str | None) -> float | None:
         raise UsageError(f"--check-interval: {error}", next_command="write it like 30s or 5m") from error
 
 
-def _paced(place: Workplace, interval: float | None) -> Workplace:
-    return place if interval is None else replace(place, check_interval=interval)
+def _adjusted(options: RunOptions) -> Callable[[Workplace], Workplace]:
+    """Makes of a workplace what the command line says otherwise than the config. Raises UsageError."""
+    interval = _seconds(options.check_interval)
+
+    def adjusted(place: Workplace) -> Workplace:
+        sized = with_batch_size(place, options.batch_size)
+        return sized if interval is None else replace(sized, check_interval=interval)
+
+    return adjusted
 
 
-def _plan(config: Config, place: Workplace, call: Call, options: RunOptions) -> Plan:
-    schedules = {name: Schedule(every=config.tasks[name].every, cron=config.tasks[name].cron) for name in place.tasks}
-    return Plan(schedules, Scope(task=call.task), Bounds(options.until_idle, options.num_batches))
+def _plan(place: Workplace, call: Call, options: RunOptions) -> Plan:
+    return Plan(tuple(place.tasks), Scope(task=call.task), Bounds(options.until_idle, options.num_batches))
 
 
 def _failures(desk: Desk, place: Workplace, call: Call) -> int:

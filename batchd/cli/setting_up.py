@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from batchd.app.check_config import Report, check_config, config_problems
+from batchd.app.check_config import check_config, config_problems
 from batchd.app.init_config import Wish, write_config
+from batchd.app.remarks import Report
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
 from batchd.cli.lines import say

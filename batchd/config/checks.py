@@ -1,5 +1,6 @@
 """What the shape of a config file can't say: names that must exist, columns that must not meet."""
 
+import ipaddress
 import re
 from collections.abc import Iterator
 from itertools import combinations
@@ -20,11 +21,13 @@ def check(file: ConfigFile) -> list[Problem]:
         *_bad_names(file),
         *_logins(file),
         *_unclear_creates(file),
+        *_listening_for_nobody(file),
         *(problem for name, vendor in file.vendors.items() for problem in vendor_problems(name, vendor)),
         *_vendors_of_tasks(file),
         *_renamed_tasks(file),
         *(problem for name, task in file.tasks.items() for problem in task_problems(name, task)),
         *_columns_written_twice(file),
+        *_nobody_told(file),
     ]
 
 
@@ -33,6 +36,8 @@ def warnings(file: ConfigFile) -> list[Problem]:
     return [
         *_rows_that_stay_pending(file),
         *_limits_of_nothing(file),
+        *_metrics_for_all(file),
+        *_secrets_of_nothing(file),
         *(problem for name, vendor in file.vendors.items() for problem in vendor_warnings(name, vendor)),
     ]
 
@@ -52,6 +57,11 @@ def _logins(file: ConfigFile) -> Iterator[Problem]:
             yield Problem(("database", "entra"), "password is there too; keep one of them")
 
 
+def _nobody_told(file: ConfigFile) -> Iterator[Problem]:
+    if file.notify is not None and file.notify.webhook is None and file.notify.command is None:
+        yield Problem(("notify",), "it needs webhook, or command, or both")
+
+
 def _unclear_creates(file: ConfigFile) -> Iterator[Problem]:
     """A create that is still under way must neither outlive its lease nor be given up as lost."""
     for name, vendor in file.vendors.items():
@@ -65,6 +75,19 @@ def _unclear_creates(file: ConfigFile) -> Iterator[Problem]:
                 ("vendors", name, "submit_grace"),
                 f"must be longer than create_timeout ({vendor.create_timeout:g} s)",
             )
+
+
+def _listening_for_nobody(file: ConfigFile) -> Iterator[Problem]:
+    if file.webhooks is not None and not any(vendor.webhook_secret for vendor in file.vendors.values()):
+        yield Problem(
+            ("webhooks",), "no vendor has a webhook_secret, and without one nothing is believed; write it there"
+        )
+
+
+def _secrets_of_nothing(file: ConfigFile) -> Iterator[Problem]:
+    for name, vendor in file.vendors.items():
+        if vendor.webhook_secret and file.webhooks is None:
+            yield Problem(("vendors", name, "webhook_secret"), "nothing listens without [webhooks] and its port")
 
 
 def _vendors_of_tasks(file: ConfigFile) -> Iterator[Problem]:
@@ -162,3 +185,20 @@ def _limits_of_nothing(file: ConfigFile) -> Iterator[Problem]:
             if (name, model) not in used:
                 path: KeyPath = ("vendors", name, "enqueued_tokens", model)
                 yield Problem(path, "no task of this vendor asks for that model, so the limit holds nothing back")
+
+
+def _metrics_for_all(file: ConfigFile) -> Iterator[Problem]:
+    host = file.metrics.host
+    if file.metrics.port is not None and not _is_own(host):
+        yield Problem(
+            ("metrics", "host"),
+            f"whoever can reach {host} sees names of tasks, counts and costs, for nobody is asked for a password; "
+            'keep to "127.0.0.1", or let only the machine that scrapes reach this port',
+        )
+
+
+def _is_own(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

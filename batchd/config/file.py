@@ -4,11 +4,13 @@ from pydantic import BaseModel, Field
 
 from batchd.config.entra import EntraConfig
 from batchd.config.locator import KeyPath
+from batchd.config.metrics import MetricsConfig
 from batchd.config.secret_refs import SecretRef
-from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, PriceConfig
+from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, NotifyConfig, PriceConfig
 from batchd.config.tasks import TaskConfig
 from batchd.config.values import Label, Table, written
 from batchd.config.vendors import VENDOR_KINDS, VendorConfig
+from batchd.config.webhooks import WebhooksConfig
 from batchd.config.write import WriteConfig
 from batchd.core.fields import FieldSpec
 from batchd.core.schema import ColumnTarget, VectorTarget
@@ -21,7 +23,10 @@ class ConfigFile(Table):
     vendors: dict[Label, VendorConfig] = Field(default={}, description="Who runs the batches, by name.")
     daemon: DaemonConfig = written({}, "Pace and working folder.")
     prices: dict[str, PriceConfig] = Field(default={}, description="Prices that differ from the list, by model.")
+    notify: NotifyConfig | None = Field(default=None, description="Who is told of findings, and how.")
     log: LogConfig = written({}, "What is logged, and how.")
+    metrics: MetricsConfig = written({}, "Metrics and health over HTTP.")
+    webhooks: WebhooksConfig | None = Field(default=None, description="Where vendors tell that a batch has ended.")
     tasks: dict[Label, TaskConfig] = Field(default={}, description="The jobs, by name.")
 
 
@@ -35,9 +40,15 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("vendors", "*", "api_key"): SecretRef,
     ("vendors", "*", "entra"): EntraConfig,
     ("vendors", "*", "entra", "client_secret"): SecretRef,
+    ("vendors", "*", "webhook_secret"): SecretRef,
+    ("vendors", "*", "webhook_secret", "*"): SecretRef,
     ("daemon",): DaemonConfig,
     ("prices", "*"): PriceConfig,
+    ("notify",): NotifyConfig,
+    ("notify", "webhook"): SecretRef,
     ("log",): LogConfig,
+    ("metrics",): MetricsConfig,
+    ("webhooks",): WebhooksConfig,
     ("tasks", "*"): TaskConfig,
     ("tasks", "*", "fields", "*"): FieldSpec,
     ("tasks", "*", "columns", "*"): ColumnTarget,

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batchd.config.metrics import MetricsConfig
 from batchd.config.places import Places, read_text
 from batchd.config.problems import key_name
 from batchd.config.secret_refs import SecretRef
-from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, PriceConfig
+from batchd.config.sections import DaemonConfig, DatabaseConfig, LogConfig, NotifyConfig, PriceConfig
 from batchd.config.tasks import TaskConfig
 from batchd.config.urls import absolute_sqlite_url
 from batchd.config.vendors import VendorConfig
+from batchd.config.webhooks import WebhooksConfig
 from batchd.errors import ConfigError
 
 
@@ -33,7 +35,10 @@ class Config:
     vendors: Mapping[str, VendorConfig]
     daemon: DaemonConfig
     prices: Mapping[str, PriceConfig]
+    notify: NotifyConfig | None
     log: LogConfig
+    metrics: MetricsConfig
+    webhooks: WebhooksConfig | None
     tasks: Mapping[str, TaskConfig]
     warnings: tuple[ConfigWarning, ...]
 
@@ -90,6 +95,22 @@ class Config:
         """
         reference = self.database.password
         return None if reference is None else self.secret(reference, "database", "password")
+
+    def webhook_url(self) -> str | None:
+        """Where findings are POSTed to, where that is configured; a secret.
+
+        Raises:
+            ConfigError: the URL cannot be read from where it is kept, or is none.
+        """
+        reference = None if self.notify is None else self.notify.webhook
+        if not isinstance(reference, SecretRef):
+            return reference
+        url = self.secret(reference, "notify", "webhook")
+        if not url.startswith(("http://", "https://")):
+            raise self.error(
+                "what is kept there is not a URL that starts with http:// or https://", "notify", "webhook"
+            )
+        return url
 
     def prompt(self, task: str) -> str:
         """The template of a task's prompt, from the config or from its ``prompt_file``.

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from batchd.errors import ConfigError
+from batchd.redaction import keep_secret
 
 _WAYS = '{ env = "NAME" }, { file = "path" } or { credential = "name" }'
 
@@ -39,7 +40,7 @@ class SecretRef(BaseModel):
         return self
 
     def resolve(self, folder: Path, *, where: str = "") -> str:
-        """Reads the secret, without the line break at its end.
+        """Reads the secret, without the line break at its end. From then on it is hidden in logs.
 
         Args:
             folder: the config's folder, which a relative ``file`` starts from.
@@ -48,6 +49,11 @@ class SecretRef(BaseModel):
         Raises:
             ConfigError: the secret isn't there, cannot be read or is empty.
         """
+        secret = self._read(folder, where)
+        keep_secret(secret)
+        return secret
+
+    def _read(self, folder: Path, where: str) -> str:
         if self.env is not None:
             return self._from_environment(self.env, where)
         if self.file is not None:

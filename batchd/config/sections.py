@@ -1,13 +1,15 @@
-"""The small tables of the config: ``[database]``, ``[daemon]``, ``[prices."model"]``, ``[log]``."""
+"""The small tables of the config: ``[database]``, ``[daemon]``, ``[prices."model"]``, ``[notify]``, ``[log]``."""
 
 from decimal import Decimal
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
+from pydantic import AfterValidator, Discriminator, Field, Strict, Tag, ValidationInfo
 
 from batchd.config.durations import Duration, DurationOrZero
 from batchd.config.entra import Entra
 from batchd.config.secret_refs import SecretRef
+from batchd.config.time_zones import time_zone
 from batchd.config.urls import absolute_sqlite_url, has_password
 from batchd.config.values import CountOrZero, FilePath, Name, Table, written
 
@@ -51,11 +53,22 @@ class DatabaseConfig(Table):
     )
 
 
+def _time_zone(name: str) -> str:
+    try:
+        time_zone(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError('expects the name of a time zone that this machine knows, such as "Europe/Berlin"') from error
+    return name
+
+
 class DaemonConfig(Table):
     """``[daemon]``: pace and working folder."""
 
     check_interval: Duration = written("60s", "Shortest pause between two looks at the vendor's batches.")
     sweep_interval: Duration = written("10m", "Longest time between two reads of a whole table for rows passed over.")
+    timezone: Annotated[str, AfterValidator(_time_zone)] = written(
+        "UTC", "The time zone that cron lines and quiet hours mean, such as Europe/Berlin."
+    )
     lease: Duration = written("5m", "How long a process may be silent before another takes over its work.")
     apply_rows: Annotated[int, Field(ge=1, le=100_000)] = written(2000, "Rows that are written in one transaction.")
     transfers: Annotated[int, Field(ge=1, le=10)] = written(4, "Uploads or downloads that run at once, at most.")
@@ -66,6 +79,11 @@ class DaemonConfig(Table):
         default=None,
         description="How long the requests of a batch are kept in the ledger after it has ended, and no less than its "
         "files; for ever where this is left out.",
+    )
+    keep_vendor_files: Duration | None = Field(
+        default=None,
+        description="How long the files of a batch stay at the vendor after it has ended, and no less than those in "
+        "the spool; as long as the vendor keeps them where this is left out.",
     )
 
 
@@ -81,6 +99,36 @@ class PriceConfig(Table):
         description="USD per million input tokens read from the vendor's cache, at batch price; else as other input.",
     )
     output: Price = Field(description="USD per million output tokens, at batch price.")
+
+
+def _http_url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("expects a URL that starts with http:// or https://")
+    return url
+
+
+WebhookUrl = Annotated[
+    Annotated[str, AfterValidator(_http_url), Tag("text")] | Annotated[SecretRef, Tag("reference")],
+    Discriminator(_text_or_reference),
+]
+
+
+class NotifyConfig(Table):
+    """``[notify]``: who is told of findings, and how; by both ways where both are given."""
+
+    webhook: WebhookUrl | None = Field(
+        default=None,
+        description="URL that each finding is POSTed to as JSON, or better a reference to it: whoever has it can post.",
+    )
+    command: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Program and arguments, run for each finding without a shell: JSON on its input, "
+        "`BATCHD_FINDING_…` in its environment.",
+    )
+    min_priority: Annotated[int, Strict(), Field(ge=1, le=3)] = written(
+        2, "Findings of this priority and of more urgent ones, which have smaller numbers, are told."
+    )
+    timeout: Annotated[Duration, Field(le=30)] = written("10s", "How long one way may take for one finding.")
 
 
 class LogConfig(Table):

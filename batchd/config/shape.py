@@ -15,7 +15,17 @@ from batchd.config.vendors import VENDOR_KINDS
 Raw = Mapping[str, Any]
 """The file as tomllib read it."""
 
-_UNSHOWN = {"url", "password", "api_key", "client_secret", "base_url", "upstream"}
+_UNSHOWN = {
+    "url",
+    "password",
+    "api_key",
+    "client_secret",
+    "base_url",
+    "upstream",
+    "webhook",
+    "webhook_secret",
+    "webhook_url",
+}
 _LONGEST_SHOWN = 60
 
 _EXPECTED = {
@@ -114,6 +124,7 @@ def _bad_pattern(path: KeyPath, details: ErrorDetails, _raw: Raw) -> Problem:
 _PATTERNS = {
     "cron": 'five fields such as "0 2 * * *" (minute, hour, day, month, day of week)',
     "credential": "a name without slashes",
+    "path": 'a path such as "/webhooks"',
     "api_version": 'a dated API such as "2024-10-21" or "2025-04-01-preview"; leave it out for v1',
 }
 
@@ -134,6 +145,8 @@ def _limit(kind: str, context: Mapping[str, Any]) -> str:
             return f"must be more than {context['gt']:g}"
         case "greater_than_equal":
             return f"must be at least {context['ge']}"
+        case "less_than_equal":
+            return f"must be at most {context['le']:g}"
         case "string_too_short" | "too_short":
             return "may not be empty"
         case "string_too_long":

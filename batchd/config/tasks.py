@@ -3,12 +3,13 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from batchd.config.durations import Duration, DurationOrZero
 from batchd.config.values import Count, CountOrZero, FilePath, Name, Table, written
 from batchd.config.write import Columns, WriteConfig
 from batchd.core.fields import FieldSpec
+from batchd.core.quiet import quiet_hours
 from batchd.core.schema import ColumnTarget, VectorTarget
 from batchd.core.tasks import Endpoint, Marker
 
@@ -47,6 +48,14 @@ VectorColumn = Annotated[
     VectorTarget,
     BeforeValidator(_spell_out_column, json_schema_input_type=str | VectorTarget),
 ]
+
+
+def _quiet(hours: str) -> str:
+    quiet_hours(hours)
+    return hours
+
+
+QuietHoursOfDay = Annotated[str, AfterValidator(_quiet)]
 OnSuccess = Annotated[
     Marker,
     BeforeValidator(_marker),
@@ -85,6 +94,10 @@ class TaskConfig(Table):
     guard_column: Name | None = Field(
         default=None, description="Column that changes with every change of its row, such as a rowversion."
     )
+    created_column: Name | None = Field(
+        default=None,
+        description="Column that says when a row came, for the age of the oldest pending one in the metrics.",
+    )
     endpoint: Endpoint = Field(default="/v1/chat/completions", description="API that answers the requests.")
     model: Name = Field(description="Model that answers.")
     params: dict[str, Any] = Field(default={}, description="Parameters of the request, passed through as they are.")
@@ -104,6 +117,10 @@ class TaskConfig(Table):
     cron: Annotated[str, Field(pattern=_CRON)] | None = Field(
         default=None,
         description='When the daemon looks for pending rows, in place of every, such as "0 2 * * *".',
+    )
+    quiet: QuietHoursOfDay | None = Field(
+        default=None,
+        description='When the daemon claims, sends and writes nothing for this task, such as "08:00-18:00".',
     )
     max_attempts: Count = Field(default=3, description="Most paid tries of one row.")
     max_resends: CountOrZero = Field(default=10, description="Most unpaid tries of one row.")

@@ -25,6 +25,8 @@ def vendor_problems(name: str, vendor: VendorConfig) -> Iterator[Problem]:
         for key in _AZURE_ONLY:
             if key in vendor.model_fields_set:
                 yield Problem((*place, key), 'has no meaning without flavour = "azure"')
+    if isinstance(vendor, SandboxVendorConfig) and vendor.webhook_url is not None and not vendor.webhook_secret:
+        yield Problem((*place, "webhook_url"), 'needs webhook_secret = { env = "NAME" }, to sign with')
 
 
 def vendor_warnings(name: str, vendor: VendorConfig) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from batchd.config.durations import Duration, DurationOrZero
 from batchd.config.entra import Entra
 from batchd.config.secret_refs import SecretRef
 from batchd.config.values import Count, FilePath, HttpUrl, Name, Switch, Table, written
+from batchd.config.webhooks import WebhookSecrets
 
 
 class _Vendor(Table):
@@ -33,6 +34,9 @@ class _Vendor(Table):
     )
     timeout: Duration = written("600s", "Longest wait for an answer to an upload, a download or a listing.")
     create_timeout: Duration = written("60s", "Longest wait for an answer to the creation of a batch.")
+    webhook_secret: WebhookSecrets = Field(
+        default=(), description="Where the signing secret of its webhooks is kept; a list while it is being changed."
+    )
 
 
 def _resource(url: str) -> str:
@@ -67,6 +71,9 @@ class SandboxVendorConfig(_Vendor):
         default={}, description="Azure only: deployment = model behind it; without any, every name is a deployment."
     )
     file_processing: DurationOrZero = written("1s", "Azure only: how long an uploaded file stays pending.")
+    webhook_url: HttpUrl | None = Field(
+        default=None, description="Where it tells, signed with webhook_secret, that a batch has ended."
+    )
 
 
 class OpenAIVendorConfig(_Vendor):

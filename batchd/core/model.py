@@ -165,6 +165,24 @@ class SettledGate(NamedTuple):
     sentence: str
 
 
+class StuckRow(NamedTuple):
+    """A row that a person may free: its key, the state of its gate, and what became of its last request."""
+
+    key: RowKey
+    state: GateState
+    outcome: Outcome | None
+    batch_id: int | None
+
+
+class StuckRows(NamedTuple):
+    """How many rows may be freed with one outcome; ``sent`` of them were in a batch, in ``bytes`` of its file."""
+
+    outcome: Outcome | None
+    rows: int
+    sent: int
+    bytes: int
+
+
 class Kept(NamedTuple):
     """A piece of row content to keep in ``batchd_content``; ``part`` tells several of a kind apart."""
 

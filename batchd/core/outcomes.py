@@ -35,7 +35,8 @@ class Rule:
         paid: the vendor billed, or may have billed, this try.
         retried: due again by itself, within the limits of the task.
         keeps_result: the answer, or the vendor's error text, goes to ``batchd_content``.
-        next_step: what a person can do about it; empty where nothing needs doing.
+        next_step: what a person can do about it, with ``{retry}`` and ``{reapply}`` for the commands; empty where
+            nothing needs doing.
     """
 
     meaning: str
@@ -52,6 +53,7 @@ RULES: dict[Outcome, Rule] = {
         paid=True,
         retried=True,
         keeps_result=True,
+        next_step="put the row back to what it was, then, free of charge: {reapply}; or ask anew: {retry}",
     ),
     Outcome.GONE: Rule("the row vanished while the batch was open", paid=True, retried=False, keeps_result=True),
     Outcome.INVALID: Rule(
@@ -59,72 +61,93 @@ RULES: dict[Outcome, Rule] = {
         paid=True,
         retried=True,
         keeps_result=True,
-        next_step="mend the prompt, schema or column",
+        next_step="mend the column or the write-back, then, free of charge: {reapply}; "
+        "or mend the prompt or the schema, then: {retry}",
     ),
     Outcome.TRUNCATED: Rule(
         "the answer was cut off at the token limit",
         paid=True,
         retried=False,
         keeps_result=True,
-        next_step="raise the token limit in params",
+        next_step="raise the token limit in params, then: {retry}",
     ),
     Outcome.REFUSED: Rule(
         "the model or a content filter refused to answer",
         paid=True,
         retried=False,
         keeps_result=True,
-        next_step="read the row and the prompt",
+        next_step="read the row and the prompt, then: {retry}",
     ),
     Outcome.POISON: Rule(
         "the database refused this row's values",
         paid=True,
         retried=False,
         keeps_result=True,
-        next_step="mend the row or the column's constraint",
+        next_step="mend the column or its constraint, then, free of charge: {reapply}; "
+        "or mend the prompt, then: {retry}",
     ),
     Outcome.CONFLICT: Rule(
         "the vendor sent two different answers for one request",
         paid=True,
         retried=False,
         keeps_result=True,
-        next_step="look at both kept answers",
+        next_step="look at both kept answers and write one by hand; or ask anew: {retry}",
     ),
     Outcome.REJECTED: Rule(
         "the vendor refused the request for good",
         paid=False,
         retried=False,
         keeps_result=True,
-        next_step="mend the row, the prompt or params",
+        next_step="mend the row, the prompt or params, then: {retry}",
     ),
-    Outcome.ERRORED: Rule("the vendor failed to answer this time", paid=False, retried=True, keeps_result=True),
-    Outcome.EXPIRED: Rule("the vendor's window ended before it ran", paid=False, retried=True, keeps_result=False),
+    Outcome.ERRORED: Rule(
+        "the vendor failed to answer this time",
+        paid=False,
+        retried=True,
+        keeps_result=True,
+        next_step="once the vendor answers again: {retry}",
+    ),
+    Outcome.EXPIRED: Rule(
+        "the vendor's window ended before it ran",
+        paid=False,
+        retried=True,
+        keeps_result=False,
+        next_step="once the vendor has room again: {retry}",
+    ),
     Outcome.CANCELLED: Rule(
         "the batch was cancelled before it ran",
         paid=False,
         retried=False,
         keeps_result=False,
-        next_step="retry the rows when they are wanted again",
+        next_step="when it is wanted again: {retry}",
     ),
     Outcome.MISSING: Rule(
         "in neither result file, even at a second look; counted as paid",
         paid=True,
         retried=True,
         keeps_result=False,
+        next_step="ask the vendor what became of it; then: {retry}",
     ),
-    Outcome.UNSENT: Rule("never run: its batch was refused or given up", paid=False, retried=True, keeps_result=False),
+    Outcome.UNSENT: Rule(
+        "never run: its batch was refused or given up",
+        paid=False,
+        retried=True,
+        keeps_result=False,
+        next_step="mend what its batch was refused for, then: {retry}",
+    ),
     Outcome.UNRENDERABLE: Rule(
         "the prompt could not be rendered from this row",
         paid=False,
         retried=False,
         keeps_result=False,
-        next_step="mend the row or the prompt",
+        next_step="mend the row or the prompt, then: {retry}",
     ),
     Outcome.TOO_LARGE: Rule(
         "the request is larger than a batch file may be",
         paid=False,
         retried=False,
         keeps_result=False,
-        next_step="shorten the row's text or the prompt",
+        next_step="shorten the row's text or the prompt, then: {retry}",
     ),
 }
 

@@ -45,6 +45,8 @@ MOVES: dict[tuple[BatchState, BatchState], str] = {
 
 ENDS = frozenset({_B.CLOSED, _B.FAILED, _B.ABANDONED})
 OPEN = frozenset(BatchState) - ENDS
+# Everything that the vendor had of it is in the ledger. One that was given up may still run there.
+ENDED_AT_VENDOR = frozenset({_B.CLOSED, _B.FAILED})
 
 # What a hold may come from. Polling and collecting go on while held: the vendor's copy expires.
 HOLDABLE = frozenset(source for source, target in MOVES if target is _B.HELD)

@@ -63,6 +63,7 @@ CHECKS: dict[str, Check] = {
     STRANGE_LINES: Check(3, "lines of its result files belong to no request, and are not kept: {detail}"),
     ANSWER_PASSED_OVER: Check(3, "its result files hold answers of requests that count as missing: {detail}"),
     Rule.RESULT_NOT_KEPT: Check(3, "its answer in batch {batch} was not applied, and is not kept either"),
+    Rule.DELETED_TOO_EARLY: Check(3, "its files at the vendor were deleted, and it had not come to its end"),
     # 4. A result is applied at most once.
     Rule.NO_BEFORE_IMAGE: Check(4, "it was written by batch {batch}, and what stood there before is not kept"),
     Rule.OUTCOME_TAKEN_BACK: Check(4, "the outcome of its request in batch {batch} was changed by hand"),

@@ -2,9 +2,10 @@
 
 from batchd.core.keys import KeyCodec, RowKey, UnusableKeyError
 from batchd.core.model import Batch, TaskRecord
+from batchd.core.states import OPEN, BatchState
 from batchd.core.tasks import TaskDefinition
 from batchd.errors import UsageError
-from batchd.ports import Account, Ledger, Store, Workplace
+from batchd.ports import Account, Ledger, Scope, Store, Workplace
 
 
 def known_task(ledger: Ledger, name: str) -> TaskRecord:
@@ -13,6 +14,13 @@ def known_task(ledger: Ledger, name: str) -> TaskRecord:
     if record is None:
         raise UsageError(f"the ledger does not know a task {name!r} yet", next_command="batchd status")
     return record
+
+
+def open_batches(ledger: Ledger, task: str) -> tuple[Batch, ...]:
+    """The batches of a task that have not come to an end, oldest first."""
+    positions = OPEN - {BatchState.HELD}
+    found = [one for at in positions for one in ledger.batches.at(at, Scope(task=task), due=False)]
+    return tuple(sorted(found, key=lambda one: one.id))
 
 
 def known_batch(store: Store, reference: str) -> Batch:

@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 
+from batchd.core.keys import key_label
 from batchd.core.model import Batch, Lease
 from batchd.core.outcomes import REAPPLICABLE, Outcome
 from batchd.core.states import BatchState
 from batchd.core.tasks import TaskDefinition
 from batchd.errors import ConfigError, LeaseLostError, UsageError
+from batchd.operations.acts import because, record_task
 from batchd.operations.done import Done
 from batchd.operations.leased import leased
 from batchd.operations.named import known_batch, known_task, row_key
+from batchd.operations.prospects import MOST_ROWS, RowAhead
 from batchd.operations.rewriting import Fate, Rewriting, WriteBack
+from batchd.operations.wording import counted
 from batchd.ports import Workplace
 
 _OTHER_SCHEMA = "with another answer schema"
@@ -34,7 +38,7 @@ class ReapplyOrder:
     keys: Sequence[str] = ()
     batch: str | None = None
     only: Sequence[Outcome] = REAPPLICABLE
-    reason: str = "reapplied by a person"
+    reason: str = ""
     dry_run: bool = False
 
 
@@ -47,12 +51,14 @@ class Reapplied:
         left: how many were not, by why: an outcome, or words.
         waits: rows are left for a person.
         busy: another process was at work on a batch of them.
+        rows: the first of them, each with what became of it, or would; None where it is in work again.
     """
 
     written: int = 0
     left: Counter[str] = field(default_factory=Counter)
     waits: bool = False
     busy: bool = False
+    rows: list[RowAhead] = field(default_factory=list)
 
     def add(self, fates: Iterable[Fate]) -> None:
         """Counts what became of some."""
@@ -62,6 +68,8 @@ class Reapplied:
             else:
                 self.left[fate.outcome.value if fate.outcome else _IN_WORK] += 1
             self.waits |= fate.waits
+            if fate.key is not None and len(self.rows) < MOST_ROWS:
+                self.rows.append(RowAhead(key_label(fate.key), fate.outcome))
 
     def leave(self, number: int, why: str) -> None:
         """Counts some that were not looked at."""
@@ -87,13 +95,17 @@ def reapply(place: Workplace, task: str, definition: TaskDefinition, order: Reap
     def find(*outcomes: Outcome) -> list[tuple[int, int]]:
         return place.store.read(lambda ledger: ledger.kept.find(record.id, outcomes, keys=keys, batch_id=batch_id))
 
-    told = Reapplied()
-    for batch, seqs in _by_batch(place, find(*order.only)):
+    told, kept = Reapplied(), find(*order.only)
+    is_on_record = order.dry_run
+    for batch, seqs in _by_batch(place, kept):
         submitted = place.store.read(lambda ledger, of=batch: ledger.tasks.definition(of.version_id))  # type: ignore[misc]
         left = _why_not(batch, submitted, definition)
         if left:
             told.leave(len(seqs), left)
             continue
+        if not is_on_record:
+            _record(place, record.id, len(kept), order)
+            is_on_record = True
         try:
             with _lease(place, batch, order) as lease:
                 rewriting = Rewriting(place, batch, WriteBack(submitted, definition), order.reason)
@@ -109,6 +121,12 @@ def reapply(place: Workplace, task: str, definition: TaskDefinition, order: Reap
     if tuple(order.only) == REAPPLICABLE:
         told.leave(len(find(Outcome.CONFLICT)), Outcome.CONFLICT.value)
     return Done(_sentence(task, told, order), told.written), told
+
+
+def _record(place: Workplace, task_id: int, number: int, order: ReapplyOrder) -> None:
+    """Before the first of several transactions: each of these says how many it wrote."""
+    why = because(f"{counted(number, 'kept answer')} to be written ({', '.join(order.only)})", order.reason)
+    place.store.transact(lambda ledger: record_task(ledger, "reapply", task_id, why), step="reapply.order")
 
 
 def _check(only: Sequence[Outcome], task: str) -> None:

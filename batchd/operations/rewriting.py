@@ -5,11 +5,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from batchd.core.judging import Judged
+from batchd.core.keys import RowKey
 from batchd.core.model import Amendment, Batch, KeptResult, Lease, OpenRequest, RowNow, SettledGate
 from batchd.core.outcomes import GateState, Outcome
 from batchd.core.result_lines import LineReader, ResultLine, read_line
 from batchd.core.tasks import TaskDefinition
 from batchd.errors import DatabaseBusyError, DatabaseError
+from batchd.operations.findings import end_poison
+from batchd.operations.wording import counted
 from batchd.ports import Ledger, Workplace
 from batchd.writing_back import Landed, before_images, by_halves, chunk_size, land, write_rows
 
@@ -24,11 +27,12 @@ _GONE = "the row is gone"
 class Fate:
     """What became of one kept result: ``APPLIED``, why it can't be written, or None where its row is in work again.
 
-    ``waits``: the row is left for a person.
+    ``waits``: the row is left for a person. ``key`` is None where it was not looked at.
     """
 
     outcome: Outcome | None
     waits: bool = False
+    key: RowKey | None = None
 
 
 class WriteBack:
@@ -135,13 +139,15 @@ class Rewriting:
         ledger.gates.settle(self._batch.task_id, self._batch.id, [_settled(one, pending) for one in written])
         if written:
             self._record(ledger, amendments, version_id)
+            end_poison(ledger, self._batch.task_id, self._batch.task)
         fates = [self._fate(one, here, pending) for one, here in zip(kept, landed, strict=True)]
         return fates + self._fates_of_others(ledger, by_seq.keys() - {one.request.seq for one in kept})
 
     def _fate(self, kept: KeptResult, here: Landed, pending: frozenset[tuple[int, str]]) -> Fate:
         if here.outcome is not Outcome.APPLIED:
-            return Fate(here.outcome, kept.gate is GateState.FAILED)
-        return Fate(here.outcome, here.request.key.identity in pending and self._write_back.merged.ends_pending)
+            return Fate(here.outcome, kept.gate is GateState.FAILED, kept.request.key)
+        waits = here.request.key.identity in pending and self._write_back.merged.ends_pending
+        return Fate(here.outcome, waits, kept.request.key)
 
     def _fates_of_others(self, ledger: Ledger, seqs: Collection[int]) -> list[Fate]:
         """A COMMIT whose answer was lost is settled here: what it wrote is applied, and not kept any more."""
@@ -170,7 +176,7 @@ class Rewriting:
         versions = f"submitted with definition {self._batch.version_id}, written with {version_id}"
         counts = Counter(one.was for one in amendments if one.outcome is Outcome.APPLIED)
         for was, number in counts.items():
-            reason = f"{number} kept answers, {versions}: {self._reason}"
+            reason = f"{counted(number, 'kept answer')}, {versions}{': ' if self._reason else ''}{self._reason}"
             ledger.batches.record(self._batch, "reapplied", reason, (was.value, Outcome.APPLIED.value))
             ledger.batches.count_reapplied(self._batch, was, number)
         ledger.batches.note_applied(self._batch)

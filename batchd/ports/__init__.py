@@ -3,13 +3,17 @@
 from batchd.ports.audit import Audit, Breach, Breaches, Rule
 from batchd.ports.batches import Batches, Tasks
 from batchd.ports.kept import KeptResults
+from batchd.ports.link import Link
+from batchd.ports.notices import Messenger, Notices, UntoldError
 from batchd.ports.quotas import Quotas
 from batchd.ports.retention import Retention
 from batchd.ports.rows import Contents, Findings, Gates, Requests, Rows
 from batchd.ports.scope import EVERYTHING, Counts, Orders, Scope, Stage
-from batchd.ports.spool import InputWriter, Spool
+from batchd.ports.spool import Coming, InputWriter, Spool
 from batchd.ports.store import Ledger, Store
+from batchd.ports.trail import Trail
 from batchd.ports.vendor import Account, Vendor
+from batchd.ports.vendor_files import VendorFiles
 from batchd.ports.workplace import ConfiguredTask, Prices, Progress, Workplace
 
 __all__ = [
@@ -19,6 +23,7 @@ __all__ = [
     "Batches",
     "Breach",
     "Breaches",
+    "Coming",
     "ConfiguredTask",
     "Contents",
     "Counts",
@@ -27,6 +32,9 @@ __all__ = [
     "InputWriter",
     "KeptResults",
     "Ledger",
+    "Link",
+    "Messenger",
+    "Notices",
     "Orders",
     "Prices",
     "Progress",
@@ -40,6 +48,9 @@ __all__ = [
     "Stage",
     "Store",
     "Tasks",
+    "Trail",
+    "UntoldError",
     "Vendor",
+    "VendorFiles",
     "Workplace",
 ]

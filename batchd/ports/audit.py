@@ -20,6 +20,7 @@ class Rule(StrEnum):
     UNRECORDED_SEND = "unrecorded-send"
     SENT_BUT_BUILT = "sent-but-built"
     RESULT_NOT_KEPT = "result-not-kept"
+    DELETED_TOO_EARLY = "deleted-too-early"
     NO_BEFORE_IMAGE = "no-before-image"
     OUTCOME_TAKEN_BACK = "outcome-taken-back"
     APPLIED_DUE_AGAIN = "applied-due-again"

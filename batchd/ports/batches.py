@@ -55,10 +55,10 @@ class Tasks(Protocol):
     def record_sweep(self, task_id: int, backlog: int) -> None:
         """Writes down what a full sweep left unclaimed, with the time."""
 
-    def pause(self, task_id: int, reason: str) -> None:
-        """Stops claiming, submitting and applying of a task."""
+    def pause(self, task_id: int, reason: str, *, action: str = "paused") -> None:
+        """Stops claiming, submitting and applying of a task; ``action`` is what the trail calls it."""
 
-    def unpause(self, task_id: int, reason: str) -> None:
+    def unpause(self, task_id: int, reason: str, *, action: str = "resumed") -> None:
         """Lets a paused task go on."""
 
     def is_paused(self, task_id: int) -> bool:
@@ -88,6 +88,9 @@ class Batches(Protocol):
 
     def open_accounts(self, scope: "Scope" = EVERYTHING) -> set[tuple[str, str]]:
         """Name and fingerprint of each vendor account that open batches belong to."""
+
+    def open_tasks(self) -> set[str]:
+        """Names of the tasks that have batches which have not come to an end."""
 
     def open_count(self, task_id: int) -> int:
         """Batches of a task that have not come to an end."""
@@ -138,6 +141,12 @@ class Batches(Protocol):
 
     def wait(self, batch: Batch, seconds: float) -> None:
         """Leaves the batch alone for a while."""
+
+    def bring_forward(self, account: str, vendor_ids: Sequence[str]) -> frozenset[str]:
+        """Makes those of an account's batches due now that are at the vendor and have not ended as far as we know.
+
+        Returns their vendor ids. One that is held, has ended or is not ours stays as it is.
+        """
 
     def settle_within(self, batch: Batch, seconds: float) -> None:
         """Says how long an unknown create is looked for at most, from now on."""

@@ -13,7 +13,10 @@ from batchd.core.model import (
     RowNow,
     SettledGate,
     SourceRow,
+    StuckRow,
+    StuckRows,
 )
+from batchd.core.outcomes import Outcome
 from batchd.core.packing import Failure
 
 
@@ -28,6 +31,9 @@ class Requests(Protocol):
 
     def open_after(self, batch_id: int, seq: int, limit: int) -> Sequence[int]:
         """Numbers of requests without an outcome, in order."""
+
+    def open_keys(self, batch_id: int, most: int) -> list[RowKey]:
+        """The rows of the first requests without an outcome."""
 
     def lock_open(self, batch_id: int, seqs: Sequence[int]) -> list[OpenRequest]:
         """Locks these requests and returns those still without an outcome."""
@@ -54,11 +60,25 @@ class Gates(Protocol):
     def fail(self, task_id: int, failures: Sequence[Failure]) -> None:
         """Marks rows that cannot be sent."""
 
-    def free(self, task_id: int, keys: Sequence[RowKey] | None) -> int:
-        """Makes rows due again with fresh tries: those named, or all that failed or are held. Returns how many."""
+    def free(self, task_id: int, keys: Sequence[RowKey] | None, only: Sequence[Outcome] = ()) -> int:
+        """Makes rows due again with fresh tries: those named, or all that failed or are held; of some outcomes only.
+
+        Returns how many.
+        """
+
+    def stuck(self, task_id: int, keys: Sequence[RowKey] | None, only: Sequence[Outcome] = ()) -> list[StuckRows]:
+        """How many rows :meth:`free` would free, by their outcome."""
+
+    def stuck_rows(
+        self, task_id: int, keys: Sequence[RowKey] | None, only: Sequence[Outcome], most: int
+    ) -> list[StuckRow]:
+        """The first of them."""
 
     def settle(self, task_id: int, batch_id: int, settled: Sequence[SettledGate]) -> None:
         """Moves or removes the gates of finished requests."""
+
+    def any_failed(self, task_id: int, outcome: Outcome) -> bool:
+        """True while a row has failed, for good, with this outcome."""
 
 
 class Rows(Protocol):

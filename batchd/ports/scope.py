@@ -7,10 +7,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which part of the ledger a command works on: everything, one task, or one batch."""
+    """Which part of the ledger a pass works on: everything, one task, one batch, or what is at one vendor account."""
 
     task: str | None = None
     batch_id: int | None = None
+    account: str | None = None
+
+    def has_account(self, name: str) -> bool:
+        """Whether what is at this vendor account is part of it."""
+        return self.account in (None, name)
 
 
 EVERYTHING = Scope()

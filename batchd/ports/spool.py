@@ -1,12 +1,22 @@
 """The folder of request and result files."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from batchd.core.model import SpooledFile
 from batchd.core.result_index import Place, ResultKind
+
+
+@dataclass(slots=True)
+class Coming:
+    """How many bytes of result files are on their way to the spool, by all threads together."""
+
+    bytes: int = 0
+    changed: threading.Condition = field(default_factory=threading.Condition)
 
 
 class InputWriter(Protocol):

@@ -9,9 +9,12 @@ from batchd.core.tasks import TaskDefinition
 from batchd.ports.audit import Audit
 from batchd.ports.batches import Batches, Tasks
 from batchd.ports.kept import KeptResults
+from batchd.ports.notices import Notices
 from batchd.ports.quotas import Quotas
 from batchd.ports.retention import Retention
 from batchd.ports.rows import Contents, Findings, Gates, Requests, Rows
+from batchd.ports.trail import Trail
+from batchd.ports.vendor_files import VendorFiles
 
 T = TypeVar("T")
 
@@ -52,8 +55,20 @@ class Ledger(Protocol):
         """What needs a person."""
 
     @property
+    def notices(self) -> Notices:
+        """Findings that people are still to be told of."""
+
+    @property
     def retention(self) -> Retention:
         """Requests that are old enough to go."""
+
+    @property
+    def vendor_files(self) -> VendorFiles:
+        """Files at vendors that are old enough to go."""
+
+    @property
+    def events(self) -> Trail:
+        """Who did what."""
 
     def together(self) -> AbstractContextManager[object]:
         """Around writes that need no look at what came of them: they may be sent at once, and fail at the end."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 from batchd.core.model import Listing, VendorBatch
+from batchd.ports.link import Link
 
 
 class Vendor(Protocol):
@@ -53,6 +54,7 @@ class Account:
         lists: the vendor can list its batches.
         enqueued_tokens: by model, how many tokens the vendor lets wait in its open batches.
         max_batches_per_hour: how many batches it lets be created in an hour.
+        link: what all uploads and downloads there share.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Account:
     lists: bool = True
     enqueued_tokens: Mapping[str, int] = field(default_factory=dict)
     max_batches_per_hour: int | None = None
+    link: Link = field(default_factory=Link)
 
     @property
     def patience(self) -> float:

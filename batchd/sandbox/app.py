@@ -56,6 +56,7 @@ CONTROL_ROUTES: tuple[tuple[str, list[str], Handler], ...] = (
     ("/_sandbox/clock", ["GET", "POST"], control_routes.clock),
     ("/_sandbox/faults", ["GET", "PUT", "DELETE"], control_routes.faults),
     ("/_sandbox/settings", ["GET", "POST"], control_routes.settings),
+    ("/_sandbox/webhooks", ["GET"], control_routes.show_webhooks),
     ("/_sandbox/account", ["GET"], control_routes.show_account),
     ("/_sandbox/reset", ["POST"], control_routes.reset),
 )

@@ -13,6 +13,7 @@ from batchd.sandbox.faults import replace_faults, show_faults
 from batchd.sandbox.flavour import take_on
 from batchd.sandbox.service import Service
 from batchd.sandbox.vendor_errors import VendorError
+from batchd.sandbox.webhook_outbox import show
 
 
 async def health(service: Service, request: Request) -> Response:
@@ -48,10 +49,10 @@ async def faults(service: Service, request: Request) -> Response:
 
 
 async def settings(service: Service, request: Request) -> Response:
-    """Show or change what may be changed while the sandbox runs: both paces, in seconds, and the token limit."""
+    """Show or change what may be changed while the sandbox runs: paces, in seconds, the token limit, the webhooks."""
     if request.method == "POST":
         asked = await _body(request)
-        _only(asked, {"batch_duration", "file_processing", "token_limit"})
+        _only(asked, {"batch_duration", "file_processing", "token_limit", "webhooks"})
         if "batch_duration" in asked:
             service.settings.batch_duration = max(0.0, _number(asked, "batch_duration"))
         if "file_processing" in asked:
@@ -59,14 +60,24 @@ async def settings(service: Service, request: Request) -> Response:
         if "token_limit" in asked:
             limit = asked["token_limit"]
             service.settings.token_limit = None if limit is None else int(_number(asked, "token_limit"))
+        if "webhooks" in asked:
+            _set_webhooks(service, asked["webhooks"])
     shown = service.settings
     return JSONResponse(
         {
             "batch_duration": shown.batch_duration,
             "file_processing": shown.file_processing,
             "token_limit": shown.token_limit,
+            "webhook_url": shown.webhook_url,
         }
     )
+
+
+async def show_webhooks(service: Service, request: Request) -> Response:
+    """List the webhooks there were, and what became of each."""
+    del request
+    with service.state.transaction() as connection:
+        return JSONResponse(show(connection))
 
 
 async def show_account(service: Service, request: Request) -> Response:
@@ -85,6 +96,21 @@ async def reset(service: Service, request: Request) -> Response:
     with service.state.transaction() as connection:
         take_on(connection, service.settings)
     return JSONResponse({"reset": True})
+
+
+def _set_webhooks(service: Service, asked: object) -> None:
+    """Take ``{"url": …, "secrets": […], "patience": seconds}``; with null, or without a URL, none are sent."""
+    asked = asked if isinstance(asked, dict) else {}
+    _only(asked, {"url", "secrets", "patience"})
+    service.settings.webhook_secrets = tuple(asked.get("secrets") or ())
+    service.settings.webhook_url = asked.get("url")
+    if "patience" in asked:
+        service.settings.webhook_patience = _number(asked, "patience")
+    try:
+        service.webhooks.begin()
+    except ValueError:
+        service.settings.webhook_url = None
+        raise VendorError(400, "A secret of webhooks is not base64 behind whsec_.", param="webhooks") from None
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong with lines, routes and batches, kept in the state until replaced."""
+"""Faults on demand: what goes wrong with lines, routes, batches and webhooks, kept in the state until replaced."""
 
 import dataclasses
 import sqlite3
@@ -9,6 +9,8 @@ from batchd.sandbox.batch_view import Disguise
 from batchd.sandbox.line_faults import KINDS, LineFaults
 from batchd.sandbox.progress import RANKS, Pace
 from batchd.sandbox.state import read_setting, write_setting
+from batchd.sandbox.webhook_faults import KINDS as WEBHOOK_KINDS
+from batchd.sandbox.webhook_faults import WebhookFault
 
 SETTING = "faults"
 ROUTES = (
@@ -106,22 +108,24 @@ class Faults:
     lines: LineFaults = dataclasses.field(default_factory=LineFaults)
     routes: tuple[RouteFault, ...] = ()
     batches: BatchFaults = dataclasses.field(default_factory=BatchFaults)
+    webhooks: tuple[WebhookFault, ...] = ()
 
 
 def parse_faults(given: dict[str, Any]) -> Faults:
     """Read faults from JSON; raises ValueError, naming the key, for anything that is not known."""
-    unknown = set(given) - {"lines", "routes", "batches"}
+    unknown = set(given) - {"lines", "routes", "batches", "webhooks"}
     if unknown:
         raise ValueError(f"unknown key: {min(unknown)}")
     lines = _build(LineFaults, given.get("lines") or {}, "lines")
     routes = tuple(_route(rule, f"routes[{n}]") for n, rule in enumerate(given.get("routes") or ()))
     batches = _build(BatchFaults, given.get("batches") or {}, "batches")
+    webhooks = tuple(_webhook(rule, f"webhooks[{n}]") for n, rule in enumerate(given.get("webhooks") or ()))
     for kind in (*lines.kinds, *(aim.get("kind") for aim in lines.kind_by_input)):
         _closed(kind, KINDS, "lines kind")
     _closed(batches.list_order, LIST_ORDERS, "batches.list_order")
     _closed(batches.list_end, LIST_ENDS, "batches.list_end")
     _closed(batches.stay_in, (None, *RANKS), "batches.stay_in")
-    return Faults(lines, routes, batches)
+    return Faults(lines, routes, batches, webhooks)
 
 
 def read_faults(connection: sqlite3.Connection) -> Faults:
@@ -147,6 +151,16 @@ def take_route_fault(connection: sqlite3.Connection, route: str) -> RouteFault |
         if rule["route"] == route and _use_up(rule):
             write_setting(connection, SETTING, given)
             return _route(rule, "routes")
+    return None
+
+
+def take_webhook_fault(connection: sqlite3.Connection, *, early: bool) -> WebhookFault | None:
+    """Return the first rule for webhooks that has times left, and use one up; one of kind ``early`` only if asked."""
+    given = read_setting(connection, SETTING)
+    for rule in _webhook_rules(given):
+        if (rule["kind"] == "early") == early and _use_up(rule):
+            write_setting(connection, SETTING, given)
+            return _webhook(rule, "webhooks")
     return None
 
 
@@ -176,6 +190,10 @@ def _rules(given: dict[str, Any]) -> list[dict[str, Any]]:
     return given.get("routes") or []
 
 
+def _webhook_rules(given: dict[str, Any]) -> list[dict[str, Any]]:
+    return given.get("webhooks") or []
+
+
 def _use_up(rule: dict[str, Any]) -> bool:
     left = rule.get("times")
     if left is None:
@@ -193,6 +211,12 @@ def _route(rule: dict[str, Any], place: str) -> RouteFault:
     if truncation is None:
         return fault
     return dataclasses.replace(fault, truncate=_build(Truncation, truncation, f"{place}.truncate"))
+
+
+def _webhook(rule: dict[str, Any], place: str) -> WebhookFault:
+    fault = _build(WebhookFault, rule, place)
+    _closed(fault.kind, WEBHOOK_KINDS, f"{place}.kind")
+    return fault
 
 
 def _build(shape: type[Shape], given: object, place: str) -> Shape:

@@ -71,9 +71,11 @@ def serve(settings: SandboxSettings) -> None:
         service = open_service(settings)
         try:
             _load_faults(service)
+            service.webhooks.begin()
             with _upstream(service):
                 _listen(service)
         finally:
+            service.webhooks.close()
             service.settler.close()
             service.state.close()
 

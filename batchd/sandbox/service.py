@@ -7,16 +7,18 @@ from batchd.sandbox.flavour import take_on
 from batchd.sandbox.settings import SandboxSettings
 from batchd.sandbox.settling import Settler
 from batchd.sandbox.state import State
+from batchd.sandbox.webhook_sender import WebhookSender
 
 
 @dataclass(frozen=True)
 class Service:
-    """One sandbox: settings that may change while it runs, its state, clock, and what ends its batches."""
+    """One sandbox: settings that may change while it runs, its state, clock, what ends its batches, and tells of it."""
 
     settings: SandboxSettings
     state: State
     clock: VirtualClock
     settler: Settler
+    webhooks: WebhookSender
 
 
 def open_service(settings: SandboxSettings) -> Service:
@@ -27,4 +29,5 @@ def open_service(settings: SandboxSettings) -> Service:
     state, clock = State(settings.state), VirtualClock()
     with state.transaction() as connection:
         take_on(connection, settings)
-    return Service(settings, state, clock, Settler(state, clock))
+    settler = Settler(state, clock)
+    return Service(settings, state, clock, settler, WebhookSender(settings, state, clock, settler))

@@ -15,6 +15,7 @@ class SandboxSettings:
     ``token_limit`` is the sum of prompt tokens that unfinished batches of one model may hold.
     With the flavour ``azure``: ``deployments`` are the models behind the names that exist (none: every name does),
     ``file_processing`` the seconds an uploaded file stays pending, ``entra_token`` what is taken as a bearer token.
+    Webhooks go to ``webhook_url``, one signature for each of ``webhook_secrets``; an answer has ``webhook_patience`` s.
     """
 
     state: Path
@@ -35,3 +36,6 @@ class SandboxSettings:
     deployments: dict[str, str] = field(default_factory=dict)
     file_processing: float = 1.0
     entra_token: str = DEFAULT_ENTRA_TOKEN
+    webhook_url: str | None = None
+    webhook_secrets: tuple[str, ...] = ()
+    webhook_patience: float = 5.0

@@ -61,6 +61,18 @@ CREATE TABLE IF NOT EXISTS upstream_answer (
     answered_at REAL NOT NULL,
     PRIMARY KEY (batch_id, line)
 );
+CREATE TABLE IF NOT EXISTS webhook (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    batch_id TEXT NOT NULL UNIQUE,
+    created_at REAL NOT NULL,
+    fault TEXT,
+    tries INTEGER NOT NULL,
+    status INTEGER,
+    due_at REAL,
+    begun_at REAL NOT NULL
+);
 """
 
 
@@ -98,7 +110,7 @@ class State:
     def reset(self) -> None:
         """Forget everything: files, batches, payments, faults and the moved clock."""
         with self.transaction() as connection:
-            for table in ("setting", "file", "azure_file", "batch", "payment", "upstream_answer"):
+            for table in ("setting", "file", "azure_file", "batch", "payment", "upstream_answer", "webhook"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608, the names stand right above
             shutil.rmtree(self.files)
             self.files.mkdir()

@@ -82,6 +82,7 @@ class Apply:
                 if not self._apply_chunk(batch, lease, task, chunk, first=written == 0):
                     return
                 written += len(chunk)
+                self._place.beat()
                 self._place.progress.step("applying results", written, len(open_seqs))
                 if self._place.stopping():
                     return
@@ -133,7 +134,7 @@ class Apply:
                 return
             for outcome, number in Counter(one.outcome for one in landed).items():
                 self._counts.add(outcome.value, number)
-            log.info(events.APPLY_CHUNK_WRITTEN, task=batch.task, batch=batch.id, requests=len(landed))
+            log.debug(events.APPLY_CHUNK_WRITTEN, requests=len(landed))
 
         by_halves(chunk, write)
         return not is_paused
@@ -142,7 +143,7 @@ class Apply:
         self, ledger: Ledger, batch: Batch, task: TaskDefinition, judged: Sequence[Judged], *, suspected: bool
     ) -> list[Landed] | None:
         # Asked in the transaction that writes, where it costs one statement and no transaction of its own.
-        if ledger.tasks.is_paused(batch.task_id):
+        if self._place.is_quiet(batch.task) or ledger.tasks.is_paused(batch.task_id):
             return None
         return self._write(ledger, batch, task, judged, suspected=suspected)
 
@@ -159,6 +160,9 @@ class Apply:
             raise HoldBatchError(_suspicion(landed), finding="suspect-results")
         pending = write_rows(ledger, rows, task, batch, landed)
         settled = partial(_settled, task.limits, task.retry_delay, pending)
+        poison = [one for one in landed if one.outcome is Outcome.POISON]
+        if poison:
+            ledger.findings.open("poison-rows", f"task {batch.task}", poison[-1].verdict.sentence)
         with ledger.together():
             ledger.contents.keep(batch.id, before_images(landed))
             ledger.contents.keep(batch.id, [piece for one in landed for piece in _kept(one)])
@@ -178,28 +182,20 @@ class Apply:
         return 0 if task.is_free else self._place.prices.cost(verdict.model or task.model, verdict.usage)
 
     def _close(self, batch: Batch, lease: Lease, answers: Answers) -> None:
-        def closed(ledger: Ledger) -> dict[Outcome, int]:
+        def closed(ledger: Ledger) -> None:
             strangers = [Kept(0, "stranger", body, part) for part, body in enumerate(answers.strangers())]
             if strangers and not ledger.contents.read(batch.id, "stranger"):
                 ledger.contents.keep(batch.id, strangers)
                 ledger.findings.open("strange-lines", f"batch {batch.id}", f"{len(strangers)} lines")
             if ledger.batches.has_open_requests(batch):
                 raise HoldBatchError("a request or gate of this batch is still open", finding="apply-failed")
-            counts = ledger.batches.tally(batch)
+            ledger.batches.tally(batch)
             end = BatchState.FAILED if batch.was_refused else BatchState.CLOSED
             ledger.batches.move(batch, end, "every request and gate is settled")
             ledger.findings.close_all(f"batch {batch.id}", _SETTLED_FINDINGS)
-            return counts
 
-        counts = self._place.store.transact(closed, lease=lease, step="apply.close")
+        self._place.store.transact(closed, lease=lease, step="apply.close")
         self._counts.add("batches_closed")
-        log.info(
-            events.BATCH_CLOSED,
-            task=batch.task,
-            batch=batch.id,
-            vendor_batch=batch.vendor_batch_id,
-            **{outcome.value: number for outcome, number in counts.items()},
-        )
 
     def _fetch_again(self, batch: Batch, lease: Lease) -> None:
         self._place.store.transact(
@@ -218,7 +214,7 @@ class Apply:
 
         self._place.store.transact(written, lease=lease, step="apply.hold")
         self._counts.add("batches_held")
-        log.error(events.BATCH_HELD, task=batch.task, batch=batch.id, finding=finding)
+        log.error(events.BATCH_HELD, finding=finding)
 
 
 def _suspicion(landed: Sequence[Landed]) -> str:

@@ -12,8 +12,9 @@ from batchd.core.new_requests import NewRequests
 from batchd.core.packing import FileLimits, Full, Packing
 from batchd.due_rows import Due, DueRows
 from batchd.enqueueing import count_tokens, fair_bytes
-from batchd.errors import DatabaseBusyError, LeaseLostError, SpoolError
+from batchd.errors import ConfigError, DatabaseBusyError, LeaseLostError, SpoolError
 from batchd.failpoints import step
+from batchd.log_ids import about_task
 from batchd.moved_tasks import moved_from
 from batchd.ports import Account, ConfiguredTask, Counts, InputWriter, Ledger, Orders, Scope, Workplace
 from batchd.room import report_trouble, room_for_input
@@ -54,11 +55,24 @@ class Claim:
         counts = Counts()
         if self._scope.batch_id is not None:
             return counts
+        for name, misfit in self._place.unfit.items():
+            if self._scope.task in (None, name):
+                self._report_unfit(name, misfit, counts)
         for task in self._place.tasks.values():
             if self._scope.task in (None, task.definition.name):
                 left = None if self._orders.batches is None else self._orders.batches - counts["batches_built"]
-                counts.merge(_TaskClaim(self._place, task, replace(self._orders, batches=left)).run())
+                with about_task(task.definition.name):
+                    counts.merge(_TaskClaim(self._place, task, replace(self._orders, batches=left)).run())
         return counts
+
+    def _report_unfit(self, name: str, misfit: ConfigError, counts: Counts) -> None:
+        def written(ledger: Ledger) -> bool:
+            return ledger.findings.open("task-unfit", f"task {name}", misfit.message)
+
+        if self._place.store.transact(written, step="claim.unfit"):
+            log.error(events.TASK_UNFIT, task=name, reason=misfit.message)
+        counts.add("tasks_unfit")
+        counts.cause(misfit.exit_code)
 
 
 class _TaskClaim:
@@ -75,9 +89,15 @@ class _TaskClaim:
         self._rest: Due | None = None
 
     def run(self) -> Counts:
+        if self._place.is_quiet(self._definition.name):
+            self._counts.add("tasks_quiet")
+            return self._counts
         record, reason = self._place.store.transact(self._register, step="claim.register")
+        is_news = self._place.told.is_news(self._definition.name, reason)
         if record is None or reason:
-            log.warning(events.CLAIM_BLOCKED, task=self._definition.name, reason=reason)
+            # Paused for a weekend, it would be said every minute.
+            say = log.warning if is_news else log.debug
+            say(events.CLAIM_BLOCKED, reason=reason)
             self._counts.add("tasks_blocked")
             return self._counts
         lease = self._place.store.transact(
@@ -92,7 +112,7 @@ class _TaskClaim:
             self._claim_leased(record, lease)
         except (LeaseLostError, DatabaseBusyError) as error:
             # It passes. What was built until then is built, and other tasks and stages go on.
-            log.warning(events.CLAIM_BLOCKED, task=record.name, reason=error.message)
+            log.warning(events.CLAIM_BLOCKED, reason=error.message)
             self._counts.add("tasks_put_off")
             self._counts.cause(error.exit_code)
         return self._counts
@@ -103,7 +123,7 @@ class _TaskClaim:
         except SpoolError as error:
             # Its rows have no gates, so they are due as they were.
             report_trouble(self._place, error)
-            self._without_room(record, error.message)
+            self._without_room(error.message)
         finally:
             self._place.store.transact(lambda ledger: ledger.tasks.release(lease), step="claim.release")
 
@@ -119,7 +139,7 @@ class _TaskClaim:
         record = record or ledger.tasks.add(name, fingerprint)
         if record.fingerprint != fingerprint:
             ledger.tasks.set_fingerprint(record.id, fingerprint)
-        ledger.findings.close("task-moved", f"task {name}")
+        ledger.findings.close_all(f"task {name}", ("task-moved", "task-unfit"))
         return record, self._blocked(ledger, record)
 
     def _blocked(self, ledger: Ledger, record: TaskRecord) -> str:
@@ -166,7 +186,7 @@ class _TaskClaim:
         size = min(record.batch_size or self._task.batch_size, self._account.max_requests)
         room = room_for_input(self._place)
         if not room:
-            self._without_room(record, "the spool has no room for more; see: batchd status")
+            self._without_room("the spool has no room for more; see: batchd status")
             return False
         fair = fair_bytes(self._place, self._account, record, self._task)
         limits = FileLimits(size, self._account.max_bytes, room, fair)
@@ -175,9 +195,7 @@ class _TaskClaim:
         with self._place.spool.write_input(packing.uid) as writer:
             self._fill(filling, writer, due)
             if self._rest is not None and not packing.requests:
-                self._without_room(
-                    record, "the next row is larger than the room that the spool has; see: batchd status"
-                )
+                self._without_room("the next row is larger than the room that the spool has; see: batchd status")
             if not packing.requests or self._waits_for_more(record, packing):
                 self._record_failures(record, lease, packing)
                 return False
@@ -193,28 +211,22 @@ class _TaskClaim:
             # It was rolled back, so no batch has this file.
             self._place.spool.remove_input(packing.uid)
             raise
-        self._report(record, packing, kept)
+        self._report(packing, kept)
         self._place.passed_on()
         return True
 
-    def _without_room(self, record: TaskRecord, reason: str) -> None:
-        log.warning(events.CLAIM_BLOCKED, task=record.name, reason=reason)
+    def _without_room(self, reason: str) -> None:
+        log.warning(events.CLAIM_BLOCKED, reason=reason)
         self._counts.add("tasks_without_room")
 
-    def _report(self, record: TaskRecord, packing: Packing, kept: int) -> None:
+    def _report(self, packing: Packing, kept: int) -> None:
         if not kept:
             with step("claim.remove_file"):
                 self._place.spool.remove_input(packing.uid)
         self._counts.add("batches_built", 1 if kept else 0)
         self._counts.add("rows_claimed", kept)
         self._counts.add("rows_failed", len(packing.failures))
-        log.info(
-            events.CLAIM_BATCH_BUILT,
-            task=record.name,
-            uid=packing.uid,
-            rows=kept,
-            failed=len(packing.failures),
-        )
+        log.debug(events.CLAIM_BATCH_BUILT, uid=packing.uid, rows=kept, failed=len(packing.failures))
 
     def _fill(self, filling: _Filling, writer: InputWriter, due: Iterator[Due]) -> None:
         packing = filling.packing
@@ -233,6 +245,7 @@ class _TaskClaim:
             if one.moves_resume:
                 filling.resume_key = one.row.key.integer
             if len(packing.requests) % _SHOWN == 0:
+                self._place.beat()
                 self._place.progress.step("claiming rows", self._counts["rows_claimed"] + len(packing.requests), None)
 
     def _waits_for_more(self, record: TaskRecord, packing: Packing) -> bool:

@@ -9,6 +9,7 @@ import structlog
 
 from batchd import events
 from batchd.core.model import Batch
+from batchd.core.states import ENDED_AT_VENDOR
 from batchd.errors import SpoolError
 from batchd.failpoints import step
 from batchd.ports import Counts, Ledger, Scope, Workplace
@@ -71,3 +72,6 @@ def _mark(batch: Batch, ledger: Ledger) -> None:
     ledger.batches.note_files_removed(batch)
     # What the ledger keeps of its rows comes next, where that is wanted.
     ledger.retention.enlist(batch)
+    # And what is left of it at the vendor, where it has come to its end there.
+    if batch.state in ENDED_AT_VENDOR:
+        ledger.vendor_files.enlist(batch)

@@ -41,6 +41,8 @@ _SETTLED = {
 _LOOKS = 2
 # The vendor keeps results for weeks; a person should hear of it long before they expire.
 _PATIENCE = 3600.0
+# An index is work for the processor and room in memory: one at a time is as fast as several, of whatever tasks.
+_INDEXING = threading.Lock()
 
 
 class Collect:
@@ -51,9 +53,7 @@ class Collect:
         self._scope = scope
         self._counts = Counts()
         self._leasing = Leasing(place, self._counts)
-        self._room = RoomForResults(place.spool)
-        # An index is work for the processor and room in memory: one at a time is as fast as several.
-        self._indexing = threading.Lock()
+        self._room = RoomForResults(place.spool, place.results_coming, place.beat)
 
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_collected``, ``batches_sent_back``, ``batches_held``."""
@@ -66,7 +66,10 @@ class Collect:
         account = self._place.account_of(batch)
         if account is not None:
             seconds = 2 * account.upload_seconds + self._place.lease_seconds
-            self._leasing.do(batch, _is_ended, partial(self._collect, account), seconds=seconds)
+            with account.link.taken(beat=self._place.beat):
+                # Asked once more: it may have waited long for its turn.
+                if not self._place.stopping():
+                    self._leasing.do(batch, _is_ended, partial(self._collect, account), seconds=seconds)
             self._place.passed_on()
 
     def _collect(self, account: Account, batch: Batch, lease: Lease) -> None:
@@ -106,10 +109,8 @@ class Collect:
             lambda ledger: self._write_down(ledger, batch, files, look), lease=lease, step="collect.record"
         )
         self._counts.add("batches_collected")
-        log.info(
+        log.debug(
             events.COLLECT_FINISHED,
-            task=batch.task,
-            batch=batch.id,
             lines=index.lines,
             repeats=index.repeats,
             conflicts=len(index.conflicts),
@@ -159,7 +160,7 @@ class Collect:
         return stored, told is not None
 
     def _index(self, batch: Batch, kinds: list[ResultKind]) -> ResultIndex:
-        with self._indexing:
+        with _INDEXING:
             seqs = self._place.store.ask(lambda ledger: ledger.requests.seqs(batch.id))
             return index_results(
                 batch.uid, seqs, [(kind, self._place.spool.result_lines(batch.uid, kind)) for kind in kinds]
@@ -197,7 +198,7 @@ class Collect:
 
         self._place.store.transact(written, lease=lease, step="collect.short")
         self._counts.add("batches_held" if looks >= _LOOKS else "batches_looked_at_again")
-        log.warning(events.COLLECT_FELL_SHORT, task=batch.task, batch=batch.id, look=looks, reason=reason)
+        log.warning(events.COLLECT_FELL_SHORT, look=looks, reason=reason)
 
     def _settle_refused(self, batch: Batch, account: Account, lease: Lease) -> None:
         """The vendor refused the whole batch in its validation: no line ran, nothing was paid."""
@@ -224,7 +225,7 @@ class Collect:
         remedy = self._place.store.transact(written, lease=lease, step="collect.refused")
         name, event = _SETTLED[remedy]
         self._counts.add(name)
-        log.warning(event, task=batch.task, batch=batch.id, code=refusal.code)
+        log.warning(event, code=refusal.code)
 
     def _remedy(self, batch: Batch, refusal: Refusal, *, never_fits: bool) -> Remedy:
         passes = refusal.remedy is Remedy.AGAIN
@@ -252,7 +253,7 @@ class Collect:
             findings = [("vendor-auth", f"vendor {batch.account}", error.code)] if denied else []
             self._wait(batch, lease, error.code, findings, error.retry_after)
         self._counts.cause(error.exit_code)
-        log.warning(events.COLLECT_POSTPONED, task=batch.task, batch=batch.id, code=error.code)
+        log.warning(events.COLLECT_POSTPONED, code=error.code)
 
     def _wait_for_room(self, batch: Batch, lease: Lease, error: SpoolError) -> None:
         """Results that can't be written stay at the vendor, and are tried again; a person hears of it at once."""
@@ -261,8 +262,6 @@ class Collect:
         self._counts.cause(error.exit_code)
         log.error(
             events.BATCH_PUT_OFF,
-            task=batch.task,
-            batch=batch.id,
             reason=error.message,
             next_command=error.next_command,
         )

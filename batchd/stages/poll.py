@@ -139,7 +139,7 @@ class Poll:
             ledger.contents.keep(batch.id, [Kept(0, "vendor_errors", body, batch.attempt)])
         ledger.findings.close_all(f"batch {batch.id}", ("overdue", "unknown-status"))
         self._counts.add("batches_ended")
-        log.info(events.POLL_ENDED, task=batch.task, batch=batch.id, status=found.status)
+        log.debug(events.POLL_ENDED, status=found.status)
 
     def _note_oddities(self, ledger: Ledger, batch: Batch, phase: VendorPhase) -> None:
         if phase is VendorPhase.UNKNOWN:

@@ -19,7 +19,7 @@ from batchd.errors import VendorAuthError, VendorError
 from batchd.failpoints import step
 from batchd.forgotten import ForgottenBatches
 from batchd.leasing import Leasing
-from batchd.ports import EVERYTHING, Account, Counts, Ledger, Scope, Workplace
+from batchd.ports import Account, Counts, Ledger, Scope, Workplace
 
 log = structlog.get_logger("batchd")
 
@@ -49,7 +49,7 @@ class Recover:
         self._watch_accounts()
         if self._strangers:
             forgotten = ForgottenBatches(self._place, self._counts)
-            for each in self._place.accounts.values():
+            for each in self._accounts():
                 forgotten.look(each)
         for batch in self._place.store.ask(lambda ledger: ledger.batches.at(BatchState.SUBMITTING, self._scope)):
             account = self._place.account_of(batch)
@@ -58,22 +58,27 @@ class Recover:
                 seconds = account.create_seconds + self._place.lease_seconds
                 work = partial(self._settle_or_wait, account)
                 self._leasing.do(batch, _is_submitting, work, seconds=seconds)
-        for each in self._place.accounts.values():
+        for each in self._accounts():
             self._watch(each)
         return self._counts
+
+    def _accounts(self) -> list[Account]:
+        return [one for one in self._place.accounts.values() if self._scope.has_account(one.name)]
 
     def _watch_accounts(self) -> None:
         """Open batches of an account that is missing, or another one by now, can't be reached: a person is asked."""
         one_batch = self._scope.batch_id is not None
+        # A task's pass looks at all accounts: what it is to claim stops where one of them has moved.
+        looked_at = self._scope if one_batch else Scope(account=self._scope.account)
 
         def written(ledger: Ledger) -> int:
-            open_there = ledger.batches.open_accounts(self._scope if one_batch else EVERYTHING)
+            open_there = ledger.batches.open_accounts(looked_at)
             moved = {f"vendor {name}" for name, mark in open_there if not self._reaches(name, mark)}
             for subject in moved:
                 ledger.findings.open("account-moved", subject)
             # Whoever looks at one batch has not seen the others.
             for subject in () if one_batch else ledger.findings.subjects("account-moved"):
-                if subject not in moved:
+                if subject not in moved and self._scope.has_account(subject.removeprefix("vendor ")):
                     ledger.findings.close("account-moved", subject)
             return len(moved)
 
@@ -145,7 +150,7 @@ class Recover:
             lambda ledger: self._write_adopted(ledger, batch, found), lease=lease, step="recover.adopt"
         )
         self._counts.add("submits_settled")
-        log.info(events.RECOVER_ADOPTED, task=batch.task, batch=batch.id, vendor_batch=found.id)
+        log.info(events.RECOVER_ADOPTED, vendor_batch=found.id)
 
     def _write_adopted(self, ledger: Ledger, batch: Batch, found: VendorBatch) -> None:
         # The same create may have made another one, or this try yet make its own.
@@ -207,7 +212,7 @@ class Recover:
 
         self._place.store.transact(written, lease=lease, step="recover.fence")
         self._counts.add("submits_settled")
-        log.warning(events.RECOVER_FENCED, task=batch.task, batch=batch.id)
+        log.warning(events.RECOVER_FENCED)
 
     def _watch(self, account: Account) -> None:
         """Looks for what unknown creates made beside the batch that counts, or made after they were given up."""
@@ -264,7 +269,7 @@ class Recover:
 
         self._place.store.transact(written, lease=lease, step="recover.take_late")
         self._counts.add("submits_settled")
-        log.info(events.RECOVER_ADOPTED, task=batch.task, batch=batch.id, vendor_batch=found.id)
+        log.info(events.RECOVER_ADOPTED, vendor_batch=found.id)
 
     def _cancelled(self, account: Account, one: VendorBatch) -> VendorBatch:
         """What became of it: where the vendor does not take the cancel now, the next pass asks again."""

@@ -4,7 +4,7 @@ The intent is committed before the create, and the create is one single POST. Wh
 created goes back to ``built``; what is not known stays ``submitting`` until recover settles it by looking.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -40,48 +40,59 @@ log = structlog.get_logger("batchd")
 
 
 class Submit:
-    """Sends every built batch in scope whose time has come."""
+    """Sends every built batch in scope whose time has come.
 
-    def __init__(self, place: Workplace, scope: Scope) -> None:
+    Args:
+        place: what the stage may reach.
+        scope: which batches it sends.
+        beside: which batches the vendor's quota is shared with, by weight: those in scope and, where others send them,
+            others. None: those in scope alone.
+    """
+
+    def __init__(self, place: Workplace, scope: Scope, beside: Scope | None = None) -> None:
         self._place = place
         self._scope = scope
+        self._beside = beside or scope
         self._counts = Counts()
         self._leasing = Leasing(place, self._counts)
 
     def run_once(self) -> Counts:
         """One pass. Counts ``batches_submitted``, ``batches_postponed``, ``batches_waiting``, ``submits_unknown``."""
-        built = self._place.store.ask(lambda ledger: ledger.batches.at(BatchState.BUILT, self._scope))
+        built = self._built(self._scope)
+        ours = frozenset(batch.id for batch in built)
+        if built and self._beside != self._scope:
+            built = self._built(self._beside)
         for _, batches in groupby(sorted(built, key=attrgetter("account")), attrgetter("account")):
             ready = [batch for batch in batches if self._may_be_sent(batch)]
             account = self._place.account_of(ready[0]) if ready else None
             if account is not None:
                 for queue in queues_of(self._place, account, ready):
-                    self._send(account, queue)
+                    self._send(account, queue, ours)
         return self._counts
+
+    def _built(self, scope: Scope) -> list[Batch]:
+        return self._place.store.ask(lambda ledger: ledger.batches.at(BatchState.BUILT, scope))
 
     def _may_be_sent(self, batch: Batch) -> bool:
         account = self._place.account_of(batch)
         wanted = _is_built(batch) and not self._place.is_paused(batch)
         return account is not None and wanted and not self._is_stopped(account)
 
-    def _send(self, account: Account, queue: Queue) -> None:
+    def _send(self, account: Account, queue: Queue, ours: frozenset[int]) -> None:
         plan = queue.plan()
         # The vendor's calls can't be fenced by a database, so the lease outlives the longest of them.
         seconds = account.upload_seconds + account.create_seconds + self._place.lease_seconds
 
         def send(batch: Batch) -> None:
-            # Asked again: what became of the one before may have stopped the task, or the account.
-            if self._may_be_sent(batch):
-                self._leasing.do(batch, _is_built, partial(self._submit, account, queue), seconds=seconds)
+            # What time a file is given for its upload is enough for all that are on their way at once.
+            with account.link.taken(batch.input_bytes, account.max_bytes, beat=self._place.beat):
+                # Asked again: what became of the one before may have stopped the task, or the account.
+                if not self._place.stopping() and self._may_be_sent(batch):
+                    self._leasing.do(batch, _is_built, partial(self._submit, account, queue), seconds=seconds)
 
-        each(
-            queue.batches(plan.send),
-            send,
-            self._place.transfers,
-            stopping=self._place.stopping,
-            may_meet=partial(_are_as_one_file, account),
-        )
-        self._counts.add("batches_waiting", queue.leave_the_others(plan))
+        to_send = [batch_id for batch_id in plan.send if batch_id in ours]
+        each(queue.batches(to_send), send, self._place.transfers, stopping=self._place.stopping)
+        self._counts.add("batches_waiting", queue.leave_the_others(plan, ours))
 
     def _is_stopped(self, account: Account) -> bool:
         # What the ledger may have forgotten could be these very rows.
@@ -174,13 +185,7 @@ class Submit:
             raise
         self._counts.add("batches_submitted")
         self._counts.add("rows_submitted", batch.requests)
-        log.info(
-            events.SUBMIT_CREATED,
-            task=batch.task,
-            batch=batch.id,
-            vendor_batch=created.id,
-            rows=batch.requests,
-        )
+        log.info(events.SUBMIT_CREATED, vendor_batch=created.id, rows=batch.requests)
 
     def _record_late(self, ledger: Ledger, batch: Batch, created: VendorBatch) -> None:
         now = ledger.batches.get(batch.id)
@@ -203,7 +208,7 @@ class Submit:
         )
         self._counts.add("submits_unknown")
         self._counts.cause(error.exit_code)
-        log.warning(events.SUBMIT_OUTCOME_UNKNOWN, task=batch.task, batch=batch.id, code=error.code)
+        log.warning(events.SUBMIT_OUTCOME_UNKNOWN, code=error.code)
 
     def _after_refusal(self, batch: Batch, account: Account, lease: Lease, error: VendorError, *, back: bool) -> None:
         """Nothing was created and no row's try is charged; ``back`` leads the batch back to ``built``."""
@@ -224,7 +229,7 @@ class Submit:
         self._place.store.transact(written, lease=lease, step="submit.refusal")
         self._counts.add("batches_postponed")
         self._counts.cause(error.exit_code)
-        log.warning(events.SUBMIT_POSTPONED, task=batch.task, batch=batch.id, code=error.code)
+        log.warning(events.SUBMIT_POSTPONED, code=error.code)
 
     def _is_too_large(self, ledger: Ledger, account: Account, batch: Batch, error: VendorError) -> bool:
         told = error.token_limit if isinstance(error, VendorBusyError) else None
@@ -250,12 +255,7 @@ class Submit:
 
         self._place.store.transact(written, lease=lease, step="submit.lost_input")
         self._counts.add("batches_abandoned")
-        log.error(events.SUBMIT_INPUT_LOST, task=batch.task, batch=batch.id)
-
-
-def _are_as_one_file(account: Account, batches: Sequence[Batch]) -> bool:
-    """Together they are no larger than one file may be: what time one is given for its upload is enough for all."""
-    return sum(batch.input_bytes for batch in batches) <= account.max_bytes
+        log.error(events.SUBMIT_INPUT_LOST)
 
 
 def _is_built(batch: Batch) -> bool:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select
 
 from batchd.core.outcomes import RULES, GateState, Limits, Outcome
-from batchd.core.states import ENDS, OPEN, BatchState
+from batchd.core.states import ENDED_AT_VENDOR, ENDS, OPEN, BatchState
 from batchd.ports.audit import Rule
 from batchd.store import tables
 from batchd.store.batch_rows import SUMS
@@ -20,6 +20,7 @@ _batch, _request, _gate, _content = tables.batch, tables.request, tables.gate, t
 
 _OPEN_STATES = sorted(state.value for state in OPEN)
 _END_STATES = sorted(state.value for state in ENDS)
+_ENDED_AT_VENDOR = sorted(state.value for state in ENDED_AT_VENDOR)
 _AT_VENDOR = ["submitted", "ended", "collected", "closed", "failed"]
 _KEPT = sorted(outcome.value for outcome, rule in RULES.items() if rule.keeps_result)
 _NOT_RETRIED = sorted(outcome.value for outcome, rule in RULES.items() if not rule.retried)
@@ -98,6 +99,14 @@ def results_not_kept() -> Select[Any]:
     ran = sa.or_(_batch.c.vendor_status.is_(None), sa.func.lower(_batch.c.vendor_status) != "failed")
     both = sa.and_(_request.c.outcome == Outcome.CONFLICT.value, ~_has("line", part=1))
     return _of_request().where(_request.c.outcome.in_(_KEPT), ran, sa.or_(~_has("line"), both))
+
+
+def deleted_too_early() -> Select[Any]:
+    """Promise 3: nothing at the vendor is deleted before the batch is closed."""
+    files = tables.vendor_files
+    ended = sa.and_(_batch.c.state.in_(_ENDED_AT_VENDOR), _batch.c.closed_at <= files.c.deleted_at)
+    deleted = files.join(_batch, _batch.c.id == files.c.batch_id)
+    return _of_batch().select_from(deleted).where(files.c.deleted_at.is_not(None), ~ended)
 
 
 def no_before_image() -> Select[Any]:
@@ -196,6 +205,7 @@ RULE_QUERIES: dict[Rule, Callable[[], Select[Any]]] = {
     Rule.UNRECORDED_SEND: unrecorded_sends,
     Rule.SENT_BUT_BUILT: sent_but_built,
     Rule.RESULT_NOT_KEPT: results_not_kept,
+    Rule.DELETED_TOO_EARLY: deleted_too_early,
     Rule.NO_BEFORE_IMAGE: no_before_image,
     Rule.OUTCOME_TAKEN_BACK: outcomes_taken_back,
     Rule.APPLIED_DUE_AGAIN: applied_due_again,

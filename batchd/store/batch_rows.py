@@ -53,6 +53,8 @@ def in_scope(scope: Scope) -> list[ColumnElement[bool]]:
         limits.append(batch.c.id == scope.batch_id)
     if scope.task is not None:
         limits.append(batch.c.task_id == sa.select(task.c.id).where(task.c.name == scope.task).scalar_subquery())
+    if scope.account is not None:
+        limits.append(batch.c.account == scope.account)
     return limits
 
 

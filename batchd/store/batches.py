@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from batchd.core.model import Batch, Lease, Moment, NewBatch, UnknownCreate
 from batchd.core.outcomes import GateState, Outcome
-from batchd.core.states import OPEN, BatchState, check_move
+from batchd.core.states import ENDS, OPEN, BatchState, check_move
 from batchd.errors import LeaseLostError
 from batchd.ports import EVERYTHING, Scope
 from batchd.store import leases, tables
@@ -49,6 +49,8 @@ class SqlBatches(BatchClock):
         super().__init__(connection, dialect)
         self._events = events
         self._is_dead = is_dead
+        # Batches that come to their end in this transaction.
+        self.ended: list[int] = []
 
     def add(self, batch: NewBatch) -> int:
         """Records a built batch."""
@@ -108,6 +110,12 @@ class SqlBatches(BatchClock):
         rows = self._connection.execute(query.where(*on_their_way(_OPEN_STATES), *in_scope(scope)))
         return {(row.account, row.account_fingerprint) for row in rows}
 
+    def open_tasks(self) -> set[str]:
+        """Names of the tasks that have batches which have not come to an end."""
+        batch, task = tables.batch, tables.task
+        named = sa.select(task.c.name).distinct().join(batch, batch.c.task_id == task.c.id)
+        return set(self._connection.scalars(named.where(*on_their_way(_OPEN_STATES))))
+
     def open_count(self, task_id: int) -> int:
         """Batches of a task that have not come to an end."""
         batch = tables.batch
@@ -157,6 +165,8 @@ class SqlBatches(BatchClock):
         place = {"held_from": to.value} if held else {"state": to.value}
         # What a person waived, they waived for the step at hand.
         self._change(batch, {**place, **stamp, "not_before": None, "checks_waived": 0, **changes})
+        if to in ENDS:
+            self.ended.append(batch.id)
         self._events.add("batch", batch.id, "moved", move=(batch.position.value, to.value), reason=reason)
         return self.get(batch.id)
 
@@ -190,6 +200,7 @@ class SqlBatches(BatchClock):
         check_move(batch.state, BatchState.ABANDONED)
         ended = {"state": BatchState.ABANDONED.value, "held_from": None, "closed_at": self._dialect.now()}
         self._change(batch, ended)
+        self.ended.append(batch.id)
         move = (batch.state.value, BatchState.ABANDONED.value)
         self._events.add("batch", batch.id, "abandoned", move=move, reason=reason)
         return self.get(batch.id)
@@ -211,10 +222,6 @@ class SqlBatches(BatchClock):
     def note_applied(self, batch: Batch) -> None:
         """Stamps the last chunk that was applied."""
         self.note(batch, applied_at=self._dialect.now())
-
-    def wait(self, batch: Batch, seconds: float) -> None:
-        """Leaves the batch alone for a while."""
-        self.note(batch, not_before=self._dialect.now_plus(seconds) if seconds > 0 else None)
 
     def settle_within(self, batch: Batch, seconds: float) -> None:
         """The bound of an unknown create's wait."""

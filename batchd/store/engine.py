@@ -11,13 +11,16 @@ import structlog
 import tenacity
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
 from batchd import events, failpoints
 from batchd.core.model import Lease
-from batchd.errors import DatabaseBusyError, DatabaseError, DataRefusedError
+from batchd.errors import BatchdError, DatabaseBusyError, DatabaseError, DataRefusedError
 from batchd.ports import Ledger
 from batchd.stop import Stop
+from batchd.store.closing import what_came_of
 from batchd.store.dialects.base import Fault, LedgerDialect, Refusal
+from batchd.store.finding_news import News, tell_all
 from batchd.store.leases import renew, term
 from batchd.store.ledger import SqlLedger
 from batchd.store.own_words import in_own_words
@@ -38,6 +41,10 @@ _later = tenacity.wait_exponential(multiplier=5, exp_base=1.5, max=15) + tenacit
 # Where the driver's own words tell a person nothing.
 _NO_CONNECTION = Refusal(
     "the database takes no connection", "see whether its server runs, and check host and port of database.url"
+)
+# The pool bounds them, so that many tasks don't take all that the server has.
+_ALL_AT_WORK = Refusal(
+    "all of batchd's connections to the database are at work", "look for what is slow there, such as a lock on a table"
 )
 
 
@@ -106,13 +113,17 @@ class _Enough:
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
         self._conflicts = 0
+        # Of this transaction: that others commit meanwhile, on other tables, ends nothing of what it waits for.
+        self._first: float | None = None
 
     def __call__(self, state: tenacity.RetryCallState) -> bool:
         since = _since(state)
         if since is not None:
             self._conflicts = 0
+            self._first = since if self._first is None else min(self._first, since)
             patience = _STOPPING_SECONDS if self._stop.asked() else _LATER_SECONDS
-            return time.monotonic() - since >= patience
+            return time.monotonic() - self._first >= patience
+        self._first = None
         self._conflicts += 1
         return self._conflicts >= _ATTEMPTS
 
@@ -152,21 +163,36 @@ class SqlStore:
     def transact(self, work: Callable[[Ledger], T], *, lease: Lease | None = None, step: str = "") -> T:
         """Runs ``work`` in one transaction, again as a whole after deadlocks and lost connections.
 
-        A COMMIT whose answer was lost is run again too: every ``work`` looks at the ledger before it acts.
+        A COMMIT whose answer was lost is run again too: every ``work`` looks at the ledger before it acts. What it did
+        to findings is logged when it is done.
         """
+        news: list[News] = []
 
         def once() -> T:
             with self._mapped_errors(), self._connected() as connection, connection.begin():
+                ledger = self._ledger(connection)
                 with self._whole(connection, lease):
-                    done = work(self._ledger(connection))
+                    done = work(ledger)
+                    news[:] = ledger.findings.news_with(news)
+                    ended = [what_came_of(connection, batch_id) for batch_id in ledger.batches.ended]
                 if step:
                     failpoints.before(step)
             self._trouble.committed()
+            tell_all(news)
+            for figures in ended:
+                log.info(events.BATCH_CLOSED, **figures)
             if step:
                 failpoints.after(step)
             return done
 
-        return self._repeated(once, step)
+        try:
+            return self._repeated(once, step)
+        except BatchdError:
+            # The second run may stop at what the first one has done, whose COMMIT was not answered.
+            if news:
+                with contextlib.suppress(DatabaseError):
+                    tell_all(self._read(lambda ledger: ledger.findings.news_with(news)))
+            raise
 
     @contextlib.contextmanager
     def _whole(self, connection: Connection, lease: Lease | None) -> Iterator[None]:
@@ -187,7 +213,9 @@ class SqlStore:
 
     def read(self, work: Callable[[Ledger], T]) -> T:
         """Runs ``work`` on one consistent view, without a write lock."""
+        return self._read(work)
 
+    def _read(self, work: Callable[[SqlLedger], T]) -> T:
         def once() -> T:
             with self._mapped_errors(), self._connected() as connection, self.dialect.reading(connection).begin():
                 return work(self._ledger(connection))
@@ -217,6 +245,8 @@ class SqlStore:
         with in_own_words(self.dialect, "no connection to the database could be made"):
             try:
                 connection = self.engine.connect()
+            except NoFreeConnectionError as error:
+                raise _TryAgainError("pool", _ALL_AT_WORK) from error
             except SQLAlchemyError as error:
                 if self.dialect.fault(error) not in {Fault.AGAIN, Fault.LATER}:
                     raise

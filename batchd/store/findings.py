@@ -4,17 +4,23 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
-from batchd.core.findings import next_command
+from batchd.core.findings import KINDS, next_command
 from batchd.store import tables
 from batchd.store.dialects.base import LedgerDialect
+from batchd.store.finding_news import Closed, News, Opened
 
 
 class SqlFindings:
-    """Raises and ends findings."""
+    """Raises and ends findings.
+
+    Attributes:
+        news: what this transaction has opened and closed, to be told once it is committed.
+    """
 
     def __init__(self, connection: Connection, dialect: LedgerDialect) -> None:
         self._connection = connection
         self._dialect = dialect
+        self.news: list[News] = []
 
     def open(self, kind: str, subject: str, detail: str = "") -> bool:
         """Raises a finding once; a person who sees it twice stops reading. Its detail is the last one told."""
@@ -33,9 +39,11 @@ class SqlFindings:
                 subject=subject,
                 detail=detail,
                 next_command=next_command(kind, subject),
+                priority=KINDS[kind].priority,
                 opened_at=self._dialect.now(),
             )
         )
+        self.news.append(Opened(kind, subject))
         return True
 
     def close(self, kind: str, subject: str) -> bool:
@@ -45,12 +53,34 @@ class SqlFindings:
     def close_all(self, subject: str, kinds: Sequence[str]) -> int:
         """Ends the findings of these kinds about one subject; returns how many there were."""
         finding = tables.finding
-        closed = self._connection.execute(
-            update(finding)
+        # Nearly always there is none: looked for first, since a look waits for no lock.
+        age = self._dialect.seconds_between(self._dialect.now(), finding.c.opened_at).label("age")
+        found = self._connection.execute(
+            select(finding.c.id, finding.c.kind, age)
             .where(finding.c.kind.in_(kinds), finding.c.subject == subject, finding.c.closed_at.is_(None))
-            .values(closed_at=self._dialect.now())
-        )
-        return closed.rowcount
+            .order_by(finding.c.id)
+        ).all()
+        closed = [one for one in found if self._close(one.id)]
+        self.news += [Closed(one.kind, subject, float(one.age)) for one in closed]
+        return len(closed)
+
+    def _close(self, finding_id: int) -> bool:
+        """False where somebody else was faster."""
+        finding = tables.finding
+        ours = finding.c.id == finding_id, finding.c.closed_at.is_(None)
+        return self._connection.execute(update(finding).where(*ours).values(closed_at=self._dialect.now())).rowcount > 0
+
+    def news_with(self, unanswered: Sequence[News]) -> list[News]:
+        """What this transaction has done, and what it finds done by its own COMMIT that was not answered."""
+        done = {(type(one), one.kind, one.subject) for one in self.news}
+        before = (one for one in unanswered if (type(one), one.kind, one.subject) not in done)
+        return [
+            *self.news,
+            *(one for one in before if self._is_there(one.kind, one.subject) is isinstance(one, Opened)),
+        ]
+
+    def _is_there(self, kind: str, subject: str) -> bool:
+        return subject in self.subjects(kind)
 
     def was_told(self, kind: str, subject: str, detail: str) -> bool:
         """True where a finding, open or closed, has said this very detail."""

@@ -7,16 +7,17 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
 from batchd.core.keys import RowKey
-from batchd.core.model import NewRequest, SettledGate
-from batchd.core.outcomes import GateState
+from batchd.core.model import NewRequest, SettledGate, StuckRow, StuckRows
+from batchd.core.outcomes import GateState, Outcome
 from batchd.core.packing import Failure
 from batchd.store import tables
 from batchd.store.chunks import chunks, numbered
 from batchd.store.dialects.base import LedgerDialect
-from batchd.store.expressions import steady
+from batchd.store.expressions import steady, total
 from batchd.store.ledger_rows import LedgerRows
 
 _KEY = ("task_id", "key_int", "key_hash")
+_MORE_THAN_THERE_ARE = 10**12
 _REASON = ("state", "outcome", "error_code", "error_text")
 
 
@@ -120,23 +121,48 @@ class SqlGates:
             clock="changed_at",
         )
 
-    def free(self, task_id: int, keys: Sequence[RowKey] | None) -> int:
+    def free(self, task_id: int, keys: Sequence[RowKey] | None, only: Sequence[Outcome] = ()) -> int:
         """A person's word: rows that had failed, or were held, may be tried, and paid for, again."""
-        gate = tables.gate
-        freed = sa.update(gate).values(
+        freed = sa.update(tables.gate).values(
             state=GateState.RETRY.value,
             paid_tries=0,
             unpaid_tries=0,
             not_before=self._dialect.now(),
             changed_at=self._dialect.now(),
         )
-        stuck = [gate.c.state == state.value for state in (GateState.FAILED, GateState.HELD)]
-        if keys is None:
-            # State by state: of both together SQLite would read all gates of the task.
-            return sum(self._connection.execute(freed.where(gate.c.task_id == task_id, one)).rowcount for one in stuck)
-        # Who names a row means it, also one that was written and is still pending.
-        named = sa.or_(*stuck, gate.c.state == GateState.DONE.value)
-        return sum(self._connection.execute(freed.where(_is_row(task_id, key), named)).rowcount for key in keys)
+        return sum(self._connection.execute(freed.where(*among)).rowcount for among in _stuck(task_id, keys, only))
+
+    def stuck(self, task_id: int, keys: Sequence[RowKey] | None, only: Sequence[Outcome] = ()) -> list[StuckRows]:
+        """Counted by the database, with an average row's part of the files that they were sent in."""
+        gate, batch = tables.gate, tables.batch
+        # In the order of the index, which a limit keeps: else SQLite goes through all gates of the task, done ones too.
+        first = sa.select(gate.c.outcome, gate.c.batch_id).order_by(gate.c.not_before).limit(_MORE_THAN_THERE_ARE)
+        share = batch.c.input_bytes / sa.func.nullif(batch.c.requests, 0)
+        counted: dict[str | None, StuckRows] = {}
+        for among in _stuck(task_id, keys, only):
+            stuck = first.where(*among).subquery()
+            query = (
+                sa.select(stuck.c.outcome, sa.func.count(), sa.func.count(batch.c.id), total(share))
+                .select_from(stuck.outerjoin(batch, batch.c.id == stuck.c.batch_id))
+                .group_by(stuck.c.outcome)
+            )
+            for outcome, rows, sent, size in self._connection.execute(query):
+                known = counted.get(outcome) or StuckRows(Outcome(outcome) if outcome else None, 0, 0, 0)
+                counted[outcome] = StuckRows(known.outcome, known.rows + rows, known.sent + sent, known.bytes + size)
+        return sorted(counted.values(), key=lambda one: -one.rows)
+
+    def stuck_rows(
+        self, task_id: int, keys: Sequence[RowKey] | None, only: Sequence[Outcome], most: int
+    ) -> list[StuckRow]:
+        """Those that have waited longest, of each state in turn."""
+        gate = tables.gate
+        query = sa.select(gate).order_by(gate.c.not_before)
+        found: list[StuckRow] = []
+        for among in _stuck(task_id, keys, only):
+            if most > len(found):
+                rows = self._connection.execute(query.where(*among).limit(most - len(found)))
+                found += [_stuck_row(row) for row in rows]
+        return found
 
     def settle(self, task_id: int, batch_id: int, settled: Sequence[SettledGate]) -> None:
         """Moves or removes the gates of a batch's finished requests."""
@@ -150,6 +176,14 @@ class SqlGates:
             change = sa.delete(gate) if verdict is None else sa.update(gate).values(self._settled(verdict))
             for among in numbered(gate.c.seq, seqs):
                 self._connection.execute(change.where(gate.c.batch_id == batch_id, among, gate.c.task_id == task_id))
+
+    def any_failed(self, task_id: int, outcome: Outcome) -> bool:
+        """True while a row has failed, for good, with this outcome."""
+        gate = tables.gate
+        failed = gate.c.task_id == task_id, gate.c.state == GateState.FAILED.value, gate.c.outcome == outcome.value
+        # In the order of the index, which a limit keeps: else SQLite goes through all gates of the task, done ones too.
+        query = sa.select(gate.c.task_id).where(*failed).order_by(gate.c.not_before).limit(1)
+        return self._connection.scalar(query) is not None
 
     def _settled(self, one: SettledGate) -> dict[str, Any]:
         return {
@@ -188,6 +222,27 @@ def _among(dialect: LedgerDialect, keys: Sequence[RowKey]) -> ColumnElement[bool
 def _is_row(task_id: int, key: RowKey) -> ColumnElement[bool]:
     gate = tables.gate
     return sa.and_(gate.c.task_id == task_id, gate.c.key_int == key.integer, gate.c.key_hash == key.digest)
+
+
+def _stuck(
+    task_id: int, keys: Sequence[RowKey] | None, only: Sequence[Outcome]
+) -> Iterator[tuple[ColumnElement[bool], ...]]:
+    """Conditions, one set after the other, of the gates that a person may free; no gate fits two of them."""
+    gate = tables.gate
+    outcomes = (gate.c.outcome.in_([one.value for one in only]),) if only else ()
+    stuck = [gate.c.state == state.value for state in (GateState.FAILED, GateState.HELD)]
+    if keys is None:
+        # State by state: of both together SQLite would read all gates of the task.
+        yield from ((gate.c.task_id == task_id, one, *outcomes) for one in stuck)
+        return
+    # Who names a row means it, also one that was written and is still pending.
+    named = sa.or_(*stuck, gate.c.state == GateState.DONE.value)
+    yield from ((_is_row(task_id, key), named, *outcomes) for key in dict.fromkeys(keys))
+
+
+def _stuck_row(row: Any) -> StuckRow:
+    outcome = Outcome(row.outcome) if row.outcome else None
+    return StuckRow(RowKey(row.key_int, row.key_text, row.key_hash), GateState(row.state), outcome, row.batch_id)
 
 
 def _key(task_id: int, key: RowKey) -> tuple[int, int, str]:

@@ -34,6 +34,7 @@ LEDGER_RIGHTS: dict[str, tuple[str, ...]] = {
     tables.gate.name: (*_CHANGES, "DELETE"),
     tables.content.name: (*_ADDS, "DELETE"),
     tables.retention.name: _CHANGES,
+    tables.vendor_files.name: _CHANGES,
     tables.finding.name: _CHANGES,
     tables.event.name: _ADDS,
     "batchd_v_tasks": _LOOKS,

@@ -64,6 +64,7 @@ def adopt_copied(engine: Engine, dialect: LedgerDialect, url: URL, *, actor: str
         )
         ledger = SqlLedger(connection, dialect, actor=actor, is_dead=lambda _: False)
         _forget_the_original(connection, dialect)
+        ledger.vendor_files.let_go_of_all()
         batches, rows = _open_batches(connection), 0
         for batch in batches:
             rows += len(ledger.requests.open_after(batch.id, 0, batch.requests))

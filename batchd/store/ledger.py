@@ -17,12 +17,14 @@ from batchd.store.events import SqlEvents
 from batchd.store.findings import SqlFindings
 from batchd.store.gates import SqlGates
 from batchd.store.kept_results import SqlKeptResults
+from batchd.store.notices import SqlNotices
 from batchd.store.quotas import SqlQuotas
 from batchd.store.requests import SqlRequests
 from batchd.store.retention import SqlRetention
 from batchd.store.rows import SqlRows
 from batchd.store.rows_elsewhere import SqlRowsElsewhere
 from batchd.store.tasks import SqlTasks
+from batchd.store.vendor_files import SqlVendorFiles
 
 
 class SqlLedger:
@@ -42,7 +44,9 @@ class SqlLedger:
         self.kept = SqlKeptResults(connection, dialect)
         self.quotas = SqlQuotas(connection, dialect, is_dead)
         self.findings = SqlFindings(connection, dialect)
+        self.notices = SqlNotices(connection, dialect)
         self.retention = SqlRetention(connection, dialect)
+        self.vendor_files = SqlVendorFiles(connection, dialect)
 
     def together(self) -> AbstractContextManager[object]:
         """Around writes that nobody waits for one by one."""

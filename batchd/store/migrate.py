@@ -4,11 +4,8 @@ Only the installer needs the right to create tables; a running batchd never does
 ledger of a version it does not know.
 """
 
-import re
 import sqlite3
 import uuid
-from dataclasses import dataclass
-from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy import URL, Connection, Engine
@@ -19,34 +16,13 @@ from batchd.errors import DatabaseError, LedgerVersionError
 from batchd.store import tables
 from batchd.store.asking import asked
 from batchd.store.dialects.base import LedgerDialect, Refusal
-
-_SCRIPT = re.compile(r"^(\d{3})_[a-z_]+\.sql$")
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """One numbered file of DDL."""
-
-    number: int
-    name: str
-    text: str
-
-
-def sql_root() -> Path:
-    """Where the DDL is: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    packaged = package / "_sql"
-    return packaged if packaged.is_dir() else package.parent / "sql"
+from batchd.store.scripts import added_column
+from batchd.store.sql_folder import Script, scripts_for
 
 
 def scripts(dialect: LedgerDialect) -> list[Script]:
     """This database's scripts, in order."""
-    folder = sql_root() / dialect.name
-    found = [path for path in folder.iterdir() if _SCRIPT.match(path.name)]
-    return [
-        Script(int(path.name[:3]), path.name, path.read_text(encoding="utf-8"))
-        for path in sorted(found, key=lambda path: path.name)
-    ]
+    return scripts_for(dialect.name)
 
 
 def ledger_version(dialect: LedgerDialect) -> int:
@@ -125,6 +101,8 @@ def _run(engine: Engine, dialect: LedgerDialect, url: URL, script: Script) -> No
         # What a script SETs lasts as long as its session, which is therefore nobody else's.
         connection.detach()
         for statement in dialect.statements(script.text, schema_of(connection)):
+            if _is_done(connection, statement):
+                continue
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
         changed = connection.execute(sa.update(tables.installation).values(ledger_version=script.number))
         if changed.rowcount == 0:
@@ -139,6 +117,14 @@ def _run(engine: Engine, dialect: LedgerDialect, url: URL, script: Script) -> No
             )
         failpoints.before("migrate.script")
     failpoints.after("migrate.script")
+
+
+def _is_done(connection: Connection, statement: str) -> bool:
+    added = added_column(statement)
+    if added is None:
+        return False
+    table, column = added
+    return column in {one["name"] for one in sa.inspect(connection).get_columns(table)}
 
 
 def schema_of(connection: Connection) -> str | None:

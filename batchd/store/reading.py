@@ -1,14 +1,16 @@
 """What people ask of the ledger: plain dictionaries, for the command line and for ``--json``. Reads only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from batchd.core.findings import KINDS
+from batchd.core.advice import next_step
+from batchd.core.findings import KINDS, page_of
 from batchd.core.keys import RowKey, key_label
-from batchd.core.outcomes import RULES, WORTH_REAPPLYING, GateState, Outcome
+from batchd.core.model import Moment
+from batchd.core.outcomes import GateState, Outcome
 from batchd.core.states import OPEN
 from batchd.store import tables
 from batchd.store.asking import asked
@@ -37,6 +39,13 @@ def task_facts(connection: Connection, only: str | None = None) -> list[Facts]:
     if only is not None:
         query = query.where(tables.task.c.name == only)
     return [_task(connection, row) for row in connection.execute(query).mappings().all()]
+
+
+def backlogs_since(connection: Connection) -> Mapping[int, Moment]:
+    """Since when each task has had a backlog, by its number; none of those whose last sweep left nothing."""
+    since = tables.task.c.backlog_since
+    rows = connection.execute(sa.select(tables.task.c.id, since).where(since.is_not(None)))
+    return {row.id: row.backlog_since for row in rows}
 
 
 def batch_facts(
@@ -86,6 +95,7 @@ def batch_detail(connection: Connection, batch_id: int) -> Facts:
     timeline = [
         {
             "at": one["at"],
+            "actor": one["actor"],
             "action": one["action"],
             "from": one["from_state"],
             "to": one["to_state"],
@@ -95,8 +105,30 @@ def batch_detail(connection: Connection, batch_id: int) -> Facts:
     ]
     times = {name: row[name] for name in ("intent_at", "polled_at", "expires_at", "collected_at", "not_before")}
     trimmed = sa.select(tables.retention.c.trimmed_at).where(tables.retention.c.batch_id == batch_id)
-    gone = {"requests_removed_at": connection.scalar(trimmed)}
-    return _batch(connection, row) | times | gone | {"timeline": timeline}
+    deleted = sa.select(tables.vendor_files.c.deleted_at).where(tables.vendor_files.c.batch_id == batch_id)
+    gone = {
+        "requests_removed_at": connection.scalar(trimmed),
+        "vendor_files_deleted_at": connection.scalar(deleted),
+    }
+    told = {"timeline": timeline, "findings": _told_of(connection, f"batch {batch_id}")}
+    return _batch(connection, row) | times | gone | told
+
+
+def _told_of(connection: Connection, subject: str) -> list[Facts]:
+    """Findings about one subject, closed ones too, oldest first; by their kinds, for that is how their index goes."""
+    finding = tables.finding
+    query = sa.select(finding).where(finding.c.kind.in_(sorted(KINDS)), finding.c.subject == subject)
+    return [
+        {
+            "kind": row["kind"],
+            "meaning": KINDS[row["kind"]].meaning,
+            "detail": row["detail"],
+            "opened_at": row["opened_at"],
+            "closed_at": row["closed_at"],
+            "next_command": row["next_command"],
+        }
+        for row in connection.execute(query.order_by(finding.c.id)).mappings()
+    ]
 
 
 def failure_facts(
@@ -142,17 +174,20 @@ def _failed_states(connection: Connection, task: str) -> list[str]:
 
 
 def finding_facts(connection: Connection) -> list[Facts]:
-    """Open findings, oldest first: kind, subject, what it means, since when, the next command."""
+    """Open findings, the most urgent first: priority, kind, subject, what it means, since when, next command, page."""
     finding = tables.finding
-    rows = connection.execute(sa.select(finding).where(finding.c.closed_at.is_(None)).order_by(finding.c.id)).mappings()
+    still_open = sa.select(finding).where(finding.c.closed_at.is_(None))
+    rows = connection.execute(still_open.order_by(finding.c.priority, finding.c.id)).mappings()
     return [
         {
+            "priority": row["priority"],
             "kind": row["kind"],
             "subject": row["subject"],
             "meaning": KINDS[row["kind"]].meaning if row["kind"] in KINDS else "",
             "detail": row["detail"],
             "since": row["opened_at"],
             "next_command": row["next_command"],
+            "page": page_of(row["kind"]),
         }
         for row in rows
     ]
@@ -181,7 +216,8 @@ def _task(connection: Connection, row: Any) -> Facts:
     return {
         "task": row["name"],
         "paused": bool(row["paused"]),
-        "pause_reason": row["pause_reason"],
+        # An UPDATE that stops a task need not say why.
+        "pause_reason": row["pause_reason"] or ("by SQL" if row["paused"] else ""),
         "backlog": row["last_sweep_count"],
         "backlog_at": row["last_sweep_at"],
         "rows": {state.value: gates.get(state.value, 0) for state in _GATE_STATES},
@@ -289,13 +325,5 @@ def _failure(task: str, row: Any) -> Facts:
         "unpaid_tries": row["unpaid_tries"],
         "batch": row["batch_id"],
         "since": row["changed_at"],
-        "next_step": _next_step(task, row["state"], outcome),
+        "next_step": next_step(task, GateState(row["state"]), outcome, key),
     }
-
-
-def _next_step(task: str, state: str, outcome: Outcome | None) -> str:
-    if state == GateState.DONE.value:
-        return "it was written, but the task's pending predicate still matches it: mend on_success or the predicate"
-    advice = RULES[outcome].next_step if outcome else ""
-    free = f"batchd reapply --task {task}, which is free, or " if outcome in WORTH_REAPPLYING else ""
-    return f"{advice + ', then: ' if advice else ''}{free}batchd retry --task {task}"

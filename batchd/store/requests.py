@@ -65,6 +65,17 @@ class SqlRequests:
         )
         return array("q", rows)
 
+    def open_keys(self, batch_id: int, most: int) -> list[RowKey]:
+        """The rows of the first requests without an outcome."""
+        request = tables.request
+        rows = self._connection.execute(
+            sa.select(request.c.key_int, request.c.key_text, request.c.key_hash)
+            .where(request.c.batch_id == batch_id, request.c.outcome.is_(None))
+            .order_by(request.c.seq)
+            .limit(most)
+        )
+        return [RowKey(row.key_int, row.key_text, row.key_hash) for row in rows]
+
     def lock_open(self, batch_id: int, seqs: Sequence[int]) -> list[OpenRequest]:
         """Those still without an outcome; so a COMMIT whose answer was lost is settled by looking."""
         return [one for among in numbered(tables.request.c.seq, seqs) for one in self._lock_some(batch_id, among)]

@@ -98,13 +98,25 @@ class SqlRows:
     def count_claimable(self) -> int:
         """How many pending rows are not in work, failed, held or done."""
         if self._definition.has_integer_key:
-            query = (
-                sa.select(sa.func.count())
-                .select_from(self._source.clause)
-                .where(self._wanted, self._keys[0].is_not(None), self._is_ungated())
-            )
-            return int(self._connection.scalar(query) or 0)
+            return int(self._of_claimable(sa.func.count()) or 0)
         return sum(len(page) for page in self._pages())
+
+    def least_claimable(self, column: str) -> Any:
+        """The least value of a column in the same rows, as the driver gives it; None where there is none."""
+        # Not the row's own columns, which are those that the task was made for.
+        value: ColumnElement[Any] = sa.column(column)
+        if self._definition.has_integer_key:
+            return self._of_claimable(sa.func.min(value))
+        found = (row[0] for page in self._pages() for _, row in self._source.find(page, (), value))
+        return min((one for one in found if one is not None), default=None)
+
+    def _of_claimable(self, told: ColumnElement[Any]) -> Any:
+        query = (
+            sa.select(told)
+            .select_from(self._source.clause)
+            .where(self._wanted, self._keys[0].is_not(None), self._is_ungated())
+        )
+        return self._connection.scalar(query)
 
     def read(self, keys: Sequence[RowKey]) -> list[SourceRow]:
         """The rows in the order of ``keys``; those that vanished are left out."""

@@ -9,6 +9,7 @@ DEFAULT_SCHEMA = "batchd"
 # The schema's name where it stands alone; the tables' names begin with it.
 _SCHEMA = re.compile(rf"\b{DEFAULT_SCHEMA}\b")
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_ADDED = re.compile(r"ALTER TABLE (?P<table>\w+) ADD COLUMN (?P<column>\w+) ")
 
 
 def in_schema(script: str, schema: str | None) -> str:
@@ -21,6 +22,12 @@ def in_schema(script: str, schema: str | None) -> str:
             next_command="use small letters, digits and _ only, such as batchd_prod",
         )
     return _in_code(script, lambda code: _SCHEMA.sub(str(schema), code))
+
+
+def added_column(statement: str) -> tuple[str, str] | None:
+    """Table and column where a statement adds one, and has no words for "only where there is none", as in SQLite."""
+    found = _ADDED.match("\n".join(_code(line) for line in statement.splitlines()).strip())
+    return None if found is None else (found["table"], found["column"])
 
 
 def until_semicolon(script: str) -> list[str]:

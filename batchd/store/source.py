@@ -22,6 +22,8 @@ from batchd.store.rows import pending_clause, source_table
 from batchd.store.rows_elsewhere import row_there
 
 _NO_ROW = sa.text("1 = 0")
+# What may say when a row came: SQLite keeps times as text.
+_TELL_TIME = ("time", "date", "text", "any")
 
 
 class SourceTable:
@@ -64,6 +66,15 @@ class SourceTable:
             f"table {self._table!r} has no column {name!r}{hint}",
             next_command=f"the columns are: {', '.join(self.columns)}",
         )
+
+    def check_time(self, name: str) -> None:
+        """Raises ConfigError where the column is not there, or can't hold a date and time."""
+        kind = self.column_named(name).kind
+        if kind not in _TELL_TIME:
+            raise ConfigError(
+                f"column {name!r} of table {self._table!r} holds {kind} values, and no date and time",
+                next_command="name a column of dates and times, or leave the key out",
+            )
 
     def _check_readable(self, name: str) -> None:
         unreadable = self.columns[name].unreadable

@@ -40,6 +40,7 @@ task = Table(
     Column("resume_key", BigInteger),
     Column("last_sweep_at", Moment),
     Column("last_sweep_count", Integer),
+    Column("backlog_since", Moment),
     Column("lease_owner", Unicode(200)),
     Column("lease_expires_at", Moment),
     Column("lease_epoch", Integer, nullable=False),
@@ -198,6 +199,10 @@ finding = Table(
     Column("opened_at", Moment, nullable=False),
     Column("closed_at", Moment),
     Column("notified_at", Moment),
+    Column("priority", Integer, nullable=False),
+    Column("notify_tries", Integer, FetchedValue(), nullable=False),
+    Column("notified_by", Unicode(40)),
+    Column("notify_after", Moment),
     implicit_returning=False,
 )
 
@@ -222,6 +227,14 @@ retention = Table(
     Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
     Column("due_from", Moment),
     Column("trimmed_at", Moment),
+)
+
+vendor_files = Table(
+    "batchd_vendor_files",
+    metadata,
+    Column("batch_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("due_from", Moment),
+    Column("deleted_at", Moment),
 )
 
 # A view that the command line reads too, apart from the tables: its words are said in one place.

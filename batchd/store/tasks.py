@@ -127,18 +127,20 @@ class SqlTasks:
         self._change(task_id, resume_key=key)
 
     def record_sweep(self, task_id: int, backlog: int) -> None:
-        """What a full sweep left unclaimed."""
-        self._change(task_id, last_sweep_at=self._dialect.now(), last_sweep_count=backlog)
+        """What a full sweep left unclaimed, and since when sweeps have left something."""
+        now = self._dialect.now()
+        since = sa.func.coalesce(tables.task.c.backlog_since, now) if backlog else None
+        self._change(task_id, last_sweep_at=now, last_sweep_count=backlog, backlog_since=since)
 
-    def pause(self, task_id: int, reason: str) -> None:
+    def pause(self, task_id: int, reason: str, *, action: str = "paused") -> None:
         """Claiming, submitting and applying stop; polling and collecting go on."""
         self._change(task_id, paused=1, pause_reason=reason)
-        self._events.add("task", task_id, "paused", reason=reason)
+        self._events.add("task", task_id, action, reason=reason)
 
-    def unpause(self, task_id: int, reason: str) -> None:
+    def unpause(self, task_id: int, reason: str, *, action: str = "resumed") -> None:
         """Lets a paused task go on."""
         self._change(task_id, paused=0, pause_reason="")
-        self._events.add("task", task_id, "resumed", reason=reason)
+        self._events.add("task", task_id, action, reason=reason)
 
     def is_paused(self, task_id: int) -> bool:
         """True while a person, or a billing stop, holds the task."""

@@ -51,7 +51,7 @@ def azure_client(connection: AzureConnection, timeouts: httpx2.Timeout, retries:
 def _transport(connection: Connection, timeouts: httpx2.Timeout, retries: int) -> httpx2.Client:
     """What is sent once isn't redirected either: a redirected POST is repeated, or becomes a GET."""
     return httpx2.Client(
-        timeout=timeouts, follow_redirects=retries > 0, trust_env=not _is_this_machine(connection.base_url)
+        timeout=timeouts, follow_redirects=retries > 0, trust_env=not is_this_machine(connection.base_url)
     )
 
 
@@ -101,7 +101,7 @@ def shown(base_url: str) -> str:
     )
 
 
-def _is_this_machine(base_url: str) -> bool:
+def is_this_machine(base_url: str) -> bool:
     """True for loopback addresses, which no proxy can reach for us."""
     host = urlsplit(base_url).hostname or ""
     try:

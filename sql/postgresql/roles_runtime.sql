@@ -29,6 +29,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON batchd.batchd_request TO batchd_runtime;
 GRANT SELECT, INSERT, UPDATE, DELETE ON batchd.batchd_gate TO batchd_runtime;
 GRANT SELECT, INSERT, DELETE ON batchd.batchd_content TO batchd_runtime;
 GRANT SELECT, INSERT, UPDATE ON batchd.batchd_retention TO batchd_runtime;
+GRANT SELECT, INSERT, UPDATE ON batchd.batchd_vendor_files TO batchd_runtime;
 GRANT SELECT, INSERT, UPDATE ON batchd.batchd_finding TO batchd_runtime;
 -- What happened is written once and never changed.
 GRANT SELECT, INSERT ON batchd.batchd_event TO batchd_runtime;
@@ -51,6 +52,7 @@ GRANT SELECT ON batchd.batchd_gate TO batchd_reader;
 GRANT SELECT ON batchd.batchd_finding TO batchd_reader;
 GRANT SELECT ON batchd.batchd_event TO batchd_reader;
 GRANT SELECT ON batchd.batchd_retention TO batchd_reader;
+GRANT SELECT ON batchd.batchd_vendor_files TO batchd_reader;
 GRANT SELECT ON batchd.batchd_v_tasks TO batchd_reader;
 GRANT SELECT ON batchd.batchd_v_batches TO batchd_reader;
 GRANT SELECT ON batchd.batchd_v_failures TO batchd_reader;

@@ -11,6 +11,7 @@ from typing import Any
 
 from batchd.store import migrate
 from batchd.store.opening import open_database
+from tests.planted import RESUME
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
@@ -72,7 +73,7 @@ class World:
         """Creates the table with that many made-up rows."""
         with sqlite3.connect(self.folder / "people.db") as connection:
             connection.execute(ddl)
-            texts = [(f"Person {number}, plumber since 2001",) for number in range(1, rows + 1)]
+            texts = [(f"Person {number}, plumber since 2001. {RESUME}",) for number in range(1, rows + 1)]
             connection.executemany("INSERT INTO people (text) VALUES (?)", texts)
         connection.close()
 

@@ -115,7 +115,7 @@ def test_contestants_send_the_same_requests(monkeypatch: pytest.MonkeyPatch) -> 
         prepare(race, BATCHD)
         config = load_config(race.config)
         database = database_of(config)
-        definition = resolve_tasks(config, database, None)["candidates"].definition
+        definition = resolve_tasks(config, database, None)[0]["candidates"].definition
         database.engine.dispose()
     finally:
         place.close()

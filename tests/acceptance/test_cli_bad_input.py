@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from tests.acceptance.cli_world import World
+from tests.planted import KEY
 
 _OTHER_TASK = """
 [tasks.again]
@@ -150,7 +151,7 @@ def test_a_vendor_that_is_not_there_is_told_and_nothing_is_claimed(world: World)
     """`submit` ends with 12: what the vendor has is read before anything new is sent there."""
     world.write_config(_REMOTE.format(url="http://127.0.0.1:9/v1"), vendor='"remote"')
 
-    refused = world.run("submit", "--batch-size", "25", "--json", TEST_VENDOR_KEY="any")
+    refused = world.run("submit", "--batch-size", "25", "--json", TEST_VENDOR_KEY=KEY)
 
     assert refused.returncode == 12
     assert "error: vendor remote could not be reached" in refused.stderr
@@ -166,7 +167,7 @@ def test_a_key_that_the_vendor_refuses_is_told_and_nothing_is_sent(world: World)
         url = json.loads(vendor.stdout.readline())["url"]
         world.write_config(_REMOTE.format(url=url), vendor='"remote"')
 
-        refused = world.run("submit", "--batch-size", "25", TEST_VENDOR_KEY="wrong")
+        refused = world.run("submit", "--batch-size", "25", TEST_VENDOR_KEY=KEY)
         sent = world.run("submit", "--batch-size", "25", "--json", TEST_VENDOR_KEY="right")
         vendor.send_signal(signal.SIGINT)
         vendor.communicate(timeout=30)
@@ -270,7 +271,7 @@ def test_a_bounded_run_ends_where_the_key_is_refused(world: World) -> None:
         url = json.loads(vendor.stdout.readline())["url"]
         world.write_config(_REMOTE.format(url=url), vendor='"remote"')
 
-        refused = world.run("run", "--until-idle", TEST_VENDOR_KEY="wrong")
+        refused = world.run("run", "--until-idle", TEST_VENDOR_KEY=KEY)
         vendor.send_signal(signal.SIGINT)
         vendor.communicate(timeout=30)
 
@@ -283,9 +284,9 @@ def test_a_batch_that_was_never_sent_is_not_said_to_be_checked(world: World) -> 
     """`check` sends nothing, so it names the command that does."""
     remote = _REMOTE.format(url="http://127.0.0.1:9/v1") + "listing = false\n"
     world.write_config(remote, vendor='"remote"')
-    world.run("submit", "--batch-size", "25", TEST_VENDOR_KEY="any")
+    world.run("submit", "--batch-size", "25", TEST_VENDOR_KEY=KEY)
 
-    checked = world.run("check", "1", TEST_VENDOR_KEY="any")
+    checked = world.run("check", "1", TEST_VENDOR_KEY=KEY)
 
     assert checked.returncode == 5
     assert "Next: batchd submit --task people" in checked.stdout

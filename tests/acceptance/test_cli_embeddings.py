@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.acceptance.cli_world import World
+from tests.planted import RESUME
 
 TABLE = (
     "CREATE TABLE people (id INTEGER PRIMARY KEY, text TEXT, vector TEXT, size INTEGER, short VARCHAR(100), bad TEXT)"
@@ -61,14 +62,14 @@ def test_embeddings_are_checked_run_and_counted(empty: World) -> None:
     upgraded = empty.run("db", "upgrade")
     ran = empty.run("run", "--until-idle")
 
-    assert {"people": "Person 1, plumber since 2001"} == checked["prompts"]
+    assert {"people": f"Person 1, plumber since 2001. {RESUME}"} == checked["prompts"]
     assert 0 == upgraded.returncode
     assert 0 == ran.returncode, ran.stderr
     assert [256] * 3 == [len(json.loads(text)) for (text,) in empty.sql("SELECT vector FROM people")]
     ((asked, said, cost, unpriced),) = empty.sql(
         "SELECT input_tokens, output_tokens, cost_nano_usd, unpriced FROM batchd_batch"
     )
-    assert (21, 0, 210, 0) == (asked, said, cost, unpriced)
+    assert (60, 0, 600, 0) == (asked, said, cost, unpriced)
 
 
 def test_an_embedding_without_a_price_is_told_before(empty: World) -> None:

@@ -19,8 +19,9 @@ def test_answers_that_the_table_refused_are_written_later_and_cost_nothing(world
 
     assert ran.returncode == 3
     assert {(row["key"], row["outcome"]) for row in failures} == {("3", "poison"), ("7", "poison")}
-    assert "batchd reapply --task people, which is free" in failures[0]["next_step"]
-    assert tried.stdout == "2 kept answers of task people would be written, free of charge.\n"
+    assert "free of charge: batchd reapply --task people --only poison;" in failures[0]["next_step"]
+    assert tried.stdout.startswith("2 kept answers of task people would be written, free of charge.\n")
+    assert tried.stdout.endswith("Dry run: nothing was changed.\n")
     assert (one["written"], one["left"], one["dry_run"], one["exit_code"]) == (1, {}, False, 0)
     assert (rest.returncode, rest.stdout) == (
         0,
@@ -28,8 +29,9 @@ def test_answers_that_the_table_refused_are_written_later_and_cost_nothing(world
     )
     assert world.sql("SELECT count(*) FROM people WHERE processed_at IS NULL") == [(0,)]
     assert world.sql("SELECT sum(cost_nano_usd), count(*) FROM batchd_request") == cost
-    told = world.sql("SELECT reason FROM batchd_event WHERE action = 'reapplied' ORDER BY id")[0][0]
-    assert "trigger dropped (asked for by " in told
+    actor, told = world.sql("SELECT actor, reason FROM batchd_event WHERE action = 'reapply' ORDER BY id")[0]
+    assert str(actor).startswith("user ")
+    assert told == "1 kept answer to be written (poison, stale): trigger dropped"
     assert world.run("verify").returncode == 0
 
 

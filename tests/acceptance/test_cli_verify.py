@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 
 from tests.acceptance.cli_world import CONFIG, World
+from tests.planted import KEY
 
 
 def finished(world: World) -> None:
@@ -92,7 +93,7 @@ def test_a_vendor_that_is_down_is_said_and_no_violation(world: World) -> None:
     """Nobody listens where the config says that the vendor is."""
     with_vendor(world, 'kind = "openai"', 'api_key = { env = "KEY" }', 'base_url = "http://127.0.0.1:9/v1"')
 
-    told = world.run("verify", "--json", KEY="sk-none")
+    told = world.run("verify", "--json", KEY=KEY)
 
     facts = json.loads(told.stdout)
     assert told.returncode == 0, told.stdout + told.stderr

@@ -153,17 +153,6 @@ def test_a_second_ctrl_c_ends_a_daemon_at_once(slot: Slot) -> None:
     assert_all_done(slot)
 
 
-def test_a_terminal_that_is_closed_ends_a_daemon_gently(slot: Slot) -> None:
-    """SIGHUP is taken as SIGTERM: the unit in hand is finished."""
-    add_rows(slot, 3)
-
-    ended = run(slot, *DAEMON, failpoint="submit.before_create:1:HUP")
-
-    assert ended == DONE, slot.said()
-    assert_left_in_order(slot, "SIGHUP")
-    assert_all_done(slot)
-
-
 def test_a_reader_that_has_gone_stops_no_work(slot: Slot) -> None:
     """`batchd run --until-idle | head -1`: what is told has no reader any more; the rows are done all the same."""
     add_rows(slot, 5)

@@ -24,6 +24,7 @@ from tests.conformance.vendor_calls import REQUEST
 from tests.fakes.answers import answered
 from tests.fakes.http_vendor import HttpVendor, http_vendor
 from tests.fakes.vendor import FakeVendor
+from tests.planted import KEY
 from tests.servers.given import MARIADB, MSSQL, MSSQL_FREETDS, POSTGRESQL, Given
 
 
@@ -120,7 +121,7 @@ def server(fake: FakeVendor) -> Iterator[HttpVendor]:
 @pytest.fixture
 def connection(server: HttpVendor) -> Connection:
     """The way to that server."""
-    return Connection(api_key="sk-test", base_url=server.url, timeout=20.0, create_timeout=5.0)
+    return Connection(api_key=KEY, base_url=server.url, timeout=20.0, create_timeout=5.0)
 
 
 @pytest.fixture

@@ -56,6 +56,10 @@ _RETENTION = """
 INSERT INTO batchd_retention (batch_id, due_from)
 {numbers} SELECT {first} + i - 1, '{future}' FROM n
 """
+_VENDOR_FILES = """
+INSERT INTO batchd_vendor_files (batch_id, due_from)
+{numbers} SELECT {first} + i - 1, '{future}' FROM n
+"""
 _GATES = """
 INSERT INTO batchd_gate (task_id, key_int, key_hash, key_text, state, paid_tries, not_before, batch_id, seq, outcome,
     changed_at)
@@ -73,6 +77,7 @@ _A_PAST = {
     _FINDINGS: _BATCHES,
     _ENQUEUED: _BATCHES,
     _RETENTION: _BATCHES,
+    _VENDOR_FILES: _BATCHES,
     _GATES: DONE_GATES,
 }
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from batchd.app.check_config import Report, check_config
+from batchd.app.check_config import check_config
+from batchd.app.remarks import Report
 from batchd.app.resolve import resolve_tasks
 from batchd.app.rights import rights_of
 from batchd.app.workplace import database_of, store_of, workplace
@@ -121,7 +122,7 @@ class Lane:
         hurry(database.engine, *self._first)
         self._opened.append(database)
         accounts = {"fake": Account("fake", self.vendor, "account-1", submit_grace=0.0, create_seconds=0.0)}
-        found = workplace(config, store_of(database), resolve_tasks(config, database, None), accounts, NoProgress())
+        found = workplace(config, store_of(database), resolve_tasks(config, database, None)[0], accounts, NoProgress())
         self.place = replace(found, prices=NoPrices(), new_uid=lambda: uuid.uuid4().hex, check_interval=0.0, vendors={})
         return self.place
 

@@ -16,9 +16,9 @@ from batchd.core.tasks import AnswerSpec, KeyColumn, KeyEquality, TaskDefinition
 from batchd.ports import Ledger
 from batchd.store.engine import SqlStore
 from batchd.store.grants import TaskTable, grants_for, place_of
-from batchd.store.migrate import sql_root
 from batchd.store.opening import Database
 from batchd.store.source import SourceTable
+from batchd.store.sql_folder import sql_root
 
 # ``varchar`` and ``varbinary`` are short enough for a key; ``untyped`` takes any value, as SQLite's columns do.
 Kind = Literal[

@@ -274,7 +274,7 @@ def test_a_login_that_may_not_make_tables_is_told_how_a_ledger_comes_about(bench
 
     assert said.code == 11
     assert "roles_installer.sql grants that" in said.words
-    assert "db upgrade --sql" in said.words
+    assert re.search(r"batchd db upgrade --config \S+ --sql", said.words)
 
 
 @on()

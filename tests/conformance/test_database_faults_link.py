@@ -16,7 +16,7 @@ import tenacity
 from sqlalchemy import Connection
 
 from batchd import events, failpoints
-from batchd.daemon import Bounds, Daemon, Plan, Schedule
+from batchd.daemon import BoundedRun, Plan, Schedule, Service, Setup
 from batchd.errors import DatabaseBusyError, DatabaseError
 from batchd.ports import Counts, Ledger
 from batchd.stop import Stop
@@ -79,19 +79,22 @@ def goes_away(link: TcpProxy, seconds: float) -> None:
     threading.Timer(seconds, link.come_back).start()
 
 
-def run_daemon(bench: LinkedBench, bounds: Bounds, report: Callable[[Counts], None] = lambda _: None) -> Counts:
-    """A run that ends by itself, or when its report says so by raising."""
+def run_daemon(bench: LinkedBench, *, ends: bool, report: Callable[[Counts], None] = lambda _: None) -> Counts:
+    """A run that ends by itself where it ``ends``, or one of the daemon, stopped once every row is done."""
     stop = Stop()
     late = threading.Timer(PATIENCE, stop.ask)
     late.start()
 
     def reported(counts: Counts) -> None:
         report(counts)
-        if not bounds.ends and [0] == [len(bench.people()) - sum(bool(done) for *_, done in bench.people())]:
+        if not ends and [0] == [len(bench.people()) - sum(bool(done) for *_, done in bench.people())]:
             stop.ask()
 
     try:
-        return Daemon(bench.place, Plan({"people": Schedule()}, bounds=bounds), stop, reported).run()
+        if ends:
+            return BoundedRun(bench.place, Plan(("people",)), stop, reported).run()
+        setup = Setup(bench.place, {"people": Schedule()}, lambda name: bench.place.tasks[name])
+        return Service(setup, stop, reported).run()
     finally:
         late.cancel()
 
@@ -124,7 +127,7 @@ def test_a_daemon_goes_on_by_itself_when_the_database_is_back(
     met = at_step(monkeypatch, step, lambda: goes_away(bench.link, AWAY))
 
     with structlog.testing.capture_logs() as logs:
-        run_daemon(bench, Bounds(until_idle=True))
+        run_daemon(bench, ends=True)
 
     assert [step] == met
     assert [events.DATABASE_AWAY, events.DATABASE_BACK] == names(logs)
@@ -138,7 +141,7 @@ def test_an_outage_of_many_rounds_is_told_once(bench: LinkedBench, monkeypatch: 
     at_step(monkeypatch, "submit.intent", lambda: goes_away(bench.link, 3 * AWAY))
 
     with structlog.testing.capture_logs() as logs:
-        run_daemon(bench, Bounds())
+        run_daemon(bench, ends=False)
 
     told = names(logs)
     assert sorted(set(told)) == sorted(told)

@@ -119,6 +119,7 @@ def test_an_embedding_whose_price_is_not_known_is_counted_so(bench: Bench) -> No
     """No tokens are put out, and still the cost is unknown, not nothing."""
     bench.place = replace(bench.place, prices=BatchPrices({}))
     bench.configure(definition=embedding())
+    bench.planted = ""
     bench.add_people("Ada", "Bob")
 
     bench.run_until_quiet()

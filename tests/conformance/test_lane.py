@@ -232,4 +232,4 @@ def test_the_request_file_is_what_the_vendors_strict_rules_ask_for(bench: Bench,
     assert asked["strict"] is True
     assert ["name", "level"] == asked["schema"]["required"]
     assert asked["schema"]["additionalProperties"] is False
-    assert json.dumps(line["body"]["messages"][-1]["content"]) == '"Read this: Ada"'
+    assert json.dumps(line["body"]["messages"][-1]["content"]) == f'"Read this: Ada{bench.planted}"'

@@ -10,15 +10,23 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from batchd.core.findings import KINDS, page_of
 from batchd.core.outcomes import GateState, Outcome
 from batchd.core.states import HOLDABLE, BatchState
 from batchd.errors import DatabaseError, LedgerVersionError
 from batchd.store import migrate, tables
 from batchd.store.dialects.sqlite import SqliteDialect
-from batchd.store.migrate import Script
 from batchd.store.opening import Database, open_database
+from batchd.store.sql_folder import Script, sql_root
 
-SCRIPTS = ["001_ledger.sql", "002_views.sql", "003_quota.sql", "004_large_ledgers.sql"]
+SCRIPTS = [
+    "001_ledger.sql",
+    "002_views.sql",
+    "003_quota.sql",
+    "004_large_ledgers.sql",
+    "005_findings.sql",
+    "006_vendor_files.sql",
+]
 VIEWS = {
     "batchd_v_tasks",
     "batchd_v_batches",
@@ -188,15 +196,51 @@ def test_a_second_upgrade_does_nothing(database: Database, path: Path) -> None:
 
 
 def test_scripts_may_run_twice(ledger: Database, path: Path) -> None:
-    """A DBA who runs a file again breaks nothing and loses nothing."""
-    look(path, "INSERT INTO batchd_task (name, fingerprint, created_at) VALUES ('t', 'f', 'now')")
+    """A DBA who runs a file again breaks nothing and loses nothing; sqlite3 goes on after a column that is there."""
+    insert = "INSERT INTO batchd_task (name, fingerprint, created_at, backlog_since) VALUES ('t', 'f', 'now', 'then')"
+    look(path, insert)
+    refused = []
 
     for script in migrate.scripts(ledger.dialect):
-        with closing(sqlite3.connect(path)) as connection:
-            connection.executescript(script.text)
+        for statement in ledger.dialect.statements(script.text, None):
+            try:
+                look(path, statement)
+            except sqlite3.OperationalError as error:
+                refused.append(str(error).partition(":")[0])
 
     assert look(path, "SELECT task FROM batchd_v_tasks") == [("t",)]
+    assert look(path, "SELECT backlog_since FROM batchd_task") == [("then",)]
+    assert refused == ["duplicate column name"] * 5
     ledger.store(actor="t", is_dead=lambda _: False)
+
+
+def test_old_findings_are_as_urgent_as_new_ones(
+    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an older batchd has left open gets the priority that its kind has, as the script and the catalogue agree."""
+    whole = migrate.scripts(database.dialect)
+    monkeypatch.setattr(migrate, "scripts", lambda _: whole[:4])
+    migrate.upgrade(database.engine, database.dialect, database.url)
+    for kind in KINDS:
+        look(path, "INSERT INTO batchd_finding (kind, subject, opened_at) VALUES (?, 's', 'then')", kind)
+    monkeypatch.setattr(migrate, "scripts", lambda _: whole)
+
+    migrate.upgrade(database.engine, database.dialect, database.url)
+
+    told = look(path, "SELECT kind, priority, page FROM batchd_v_findings")
+    assert {(kind, one.priority, page_of(kind)) for kind, one in KINDS.items()} == set(told)
+
+
+@pytest.mark.parametrize("server", ["postgresql", "mysql", "mssql"])
+def test_every_server_ranks_old_findings_alike(server: str) -> None:
+    """The lists of kinds in the scripts are the same on each database."""
+
+    def kinds(database: str) -> list[list[str]]:
+        text = (sql_root() / database / "005_findings.sql").read_text(encoding="utf-8")
+        return [re.findall(r"'([a-z-]+)'", listed) for listed in re.findall(r"kind IN \(([^)]*)\)", text)]
+
+    assert 2 == len(kinds("sqlite"))
+    assert kinds("sqlite") == kinds(server)
 
 
 def test_a_kill_between_scripts_leaves_the_old_version_whole(
@@ -313,7 +357,7 @@ def test_failures_show_the_key_as_people_know_it(ledger: Database, path: Path) -
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_is_made_of_whole_statements(ledger: Database, name: str) -> None:
-    """Each is a CREATE, DROP VIEW or INSERT that is safe to repeat; nothing is left over behind the last."""
+    """Each is safe to repeat, or adds a column, which is passed over where it is there; nothing is left over."""
     (text,) = (script.text for script in migrate.scripts(ledger.dialect) if script.name == name)
     statements = ledger.dialect.statements(text, None)
 
@@ -322,7 +366,8 @@ def test_a_script_is_made_of_whole_statements(ledger: Database, name: str) -> No
         bare = re.sub(r"--[^\n]*", "", statement)
         assert bare.count(";") == 1
         assert re.match(
-            r"CREATE (TABLE|(UNIQUE )?INDEX) IF NOT EXISTS |CREATE VIEW |DROP VIEW IF EXISTS |INSERT .*NOT EXISTS ",
+            r"CREATE (TABLE|(UNIQUE )?INDEX) IF NOT EXISTS |CREATE VIEW |DROP VIEW IF EXISTS |INSERT .*NOT EXISTS "
+            r"|ALTER TABLE \w+ ADD COLUMN |UPDATE \w+ SET priority = \d WHERE priority = 2 ",
             bare.strip(),
             re.DOTALL,
         )

@@ -18,6 +18,7 @@ from batchd.vendors.connection import Connection
 from batchd.vendors.openai import OpenAIVendor
 from tests.conformance.vendor_calls import create
 from tests.fakes.http_vendor import HttpVendor
+from tests.planted import KEY
 
 
 def test_a_vendor_that_cannot_be_reached_is_named(connection: Connection) -> None:
@@ -61,7 +62,7 @@ def test_nothing_comes_from_the_sdks_environment(
 
     assert {"from-outside"}.isdisjoint(value for seen in server.seen for value in seen.headers.values())
     assert {seen.headers["openai-organization"] for seen in server.seen} == {"org-1"}
-    assert {seen.headers["authorization"] for seen in server.seen} == {"Bearer sk-test"}
+    assert {seen.headers["authorization"] for seen in server.seen} == {f"Bearer {KEY}"}
     assert all("openai-project" not in seen.headers for seen in server.seen)
 
 

@@ -1,8 +1,11 @@
 """What the program asks a ledger with a long past: no statement reads a large table whole, on SQLite and PostgreSQL.
 
+What `status` asks is looked at on MariaDB too, in `test_status_plans.py`.
+
 Not looked at: `batchd verify`, which judges everything there is, and `batchd db upgrade`.
 """
 
+import datetime as dt
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,12 +15,26 @@ import pytest
 import sqlalchemy as sa
 
 from batchd.core.keys import RowKey
+from batchd.core.outcomes import Outcome
 from batchd.core.quota import Learnt
 from batchd.core.states import OPEN
 from batchd.errors import UsageError
-from batchd.operations import ReapplyOrder, abandon, cancel, pause, reapply, resolve, resume, retry
+from batchd.operations import (
+    ReapplyOrder,
+    RetryOrder,
+    abandon,
+    cancel,
+    foresee_cancel,
+    foresee_pause,
+    foresee_retry,
+    pause,
+    reapply,
+    resolve,
+    resume,
+    retry,
+)
 from batchd.operations.findings import mark_seen
-from batchd.pipeline import BATCH_LANE, SENDING
+from batchd.pipeline import BATCH_LANE, HOUSEKEEPING, SENDING
 from batchd.ports import EVERYTHING, Ledger, Scope
 from batchd.store import (
     batches,
@@ -27,12 +44,15 @@ from batchd.store import (
     kept_results,
     keyed,
     leases,
+    meters,
+    overview,
     quotas,
     reading,
     requests,
     retention,
     rows,
     tasks,
+    vendor_files,
 )
 from batchd.store.reading import ask
 from tests.conformance.large_ledger import FIRST_OLD, LargeBench
@@ -53,7 +73,13 @@ ABOUT_ALL_THERE_IS = {
     "store/reading.py:_task": "counts a task's gates, in its index alone, and sums up its batches",
     "store/reading.py:_outcomes": "sums up a task's batches",
     "store/reading.py:batch_facts": "from the newest on, by number, and ends after as many as are shown",
+    "store/meters.py:_count_closed": "sums up all batches, on a connection of its own, a twentieth of the time at most",
+    "store/meters.py:_count_reapplied": "the same, for those that were written to after they were closed",
+    "store/meters.py:_findings": "closed ones too: there are as many as people were asked",
+    "store/overview.py:last_move": "from the newest on, by number, and ends after twenty",
+    "store/overview.py:recent_facts": "sums up what batches came to, as batchd_v_spend_daily does",
     "store/reading.py:finding_facts": "closed ones too: there are as many as people were asked",
+    "store/reading.py:_told_of": "the same, and by kind and subject where there are many",
 }
 TOO_MUCH = (
     "SELECT count(*) FROM {}batchd_request WHERE outcome = 'stale'",
@@ -67,6 +93,7 @@ NOT_DRIVEN = {
     "SqlTasks.add": "adds one row",
     "SqlTasks.rename": "one task row, by its number",
     "SqlTasks.set_fingerprint": "one task row, by its number",
+    "SqlVendorFiles.let_go_of_all": "whole tables, in the one moment in which a copy is adopted",
     "SqlBatches.seconds_past_window": "one batch row, by its number",
 }
 
@@ -174,7 +201,10 @@ def what_people_do(bench: LargeBench) -> None:
     pause(bench.place.store, "people", "wait")
     bench.run(*BATCH_LANE)
     resume(bench.place.store, "people", "go on")
-    cancel(bench.place, send_one(bench))
+    number = send_one(bench)
+    foresee_pause(bench.place.store, "people")
+    foresee_cancel(bench.place, number)
+    cancel(bench.place, number)
     bench.run_until_quiet()
     bench.vendor.script = TOO_LONG
     bench.configure(definition=person_task(max_attempts=1))
@@ -183,7 +213,10 @@ def what_people_do(bench: LargeBench) -> None:
     for order in (ReapplyOrder(dry_run=True), ReapplyOrder(batch=number), ReapplyOrder(keys=("1",))):
         reapply(bench.place, "people", person_task(max_attempts=1), order)
     bench.vendor.script = answered(GOOD_ANSWER)
-    retry(bench.place.store, "people", person_task(), ["1", str(FIRST_OLD + 5)])
+    for keys in ([], ["1", str(FIRST_OLD + 5)]):
+        freed = RetryOrder(keys, only=[] if keys else [Outcome.INVALID])
+        foresee_retry(bench.place.store, bench.place.prices, "people", person_task(), freed)
+        retry(bench.place.store, "people", person_task(), freed)
     bench.run_until_quiet()
     for reference in (number, "nothing"):
         for act in (resolve, mark_seen, cancel, abandon):
@@ -202,6 +235,15 @@ def commands_that_look(bench: LargeBench) -> None:
         lambda connection: reading.batch_facts(connection, task="people", most=10, only_open=True),
         reading.waiting_facts,
         reading.finding_facts,
+        meters._meter,
+        lambda connection: overview.clock(connection, bench.database.dialect),
+        overview.in_flight_facts,
+        lambda connection: overview.in_flight_facts(connection, "people"),
+        overview.backlog_in_all,
+        overview.lease_facts,
+        overview.last_move,
+        lambda connection: overview.recent_facts(connection, dt.datetime.now(dt.UTC)),
+        overview.reason_facts,
         lambda connection: reading.batch_detail(connection, number),
         lambda connection: reading.failure_facts(connection, most=200),
         lambda connection: reading.failure_facts(connection, batch=number),
@@ -239,6 +281,7 @@ def what_the_daemon_asks(bench: LargeBench) -> None:
         lambda ledger: ledger.batches.any_later(people),
         lambda ledger: ledger.batches.open_count(1),
         lambda ledger: ledger.batches.open_accounts(),
+        lambda ledger: ledger.batches.open_tasks(),
         lambda ledger: [ledger.batches.at(state, people) for state in OPEN],
         lambda ledger: ledger.batches.sent_at("fake", ids),
         lambda ledger: ledger.batches.known_uids(ids),
@@ -249,6 +292,8 @@ def what_the_daemon_asks(bench: LargeBench) -> None:
         lambda ledger: ledger.batches.with_old_files(EVERYTHING, 1e9, 50),
         lambda ledger: ledger.retention.due(people, 1e9, 50),
         lambda ledger: ledger.retention.trimmed_at(7),
+        lambda ledger: ledger.vendor_files.due(people, ("fake", "account-1"), 1e9, 50),
+        lambda ledger: ledger.vendor_files.deleted_at(7),
         lambda ledger: ledger.gates.next_retry(1),
         lambda ledger: ledger.gates.due_retries(1, 50_000),
         lambda ledger: ledger.tasks.find("people"),
@@ -267,6 +312,8 @@ def what_the_daemon_asks(bench: LargeBench) -> None:
         lambda ledger: ledger.rows(1, person_task()).count_claimable(),
         lambda ledger: ledger.quotas.will_be_freed(people),
     )
+    told = ["oldbatch-1", "nobody-knows"]
+    bench.place.store.transact(lambda ledger: ledger.batches.bring_forward("fake", told))
     bench.place.store.transact(lambda ledger: ledger.quotas.wait(range(100, 140), 100))
     bench.place.store.transact(lambda ledger: ledger.quotas.learn("fake", "gpt-6-luna", Learnt(1000)))
     bench.place.store.transact(lambda ledger: ledger.gates.drop(1, [RowKey(FIRST_OLD)]))
@@ -285,6 +332,14 @@ def retention_of_old_batches(bench: LargeBench) -> None:
     bench.place = replace(bench.place, keep_ledger=None)
 
 
+def files_of_old_batches(bench: LargeBench) -> None:
+    """Some files at the vendor leave, and those of another batch stay for a while."""
+    bench.db.execute("UPDATE batchd_vendor_files SET due_from = ? WHERE batch_id < 60", "2026-01-01 00:00:00.000")
+    bench.place = replace(bench.place, keep_vendor_files=1.0)
+    bench.run(HOUSEKEEPING[0])
+    bench.place = replace(bench.place, keep_vendor_files=None)
+
+
 STEPS: tuple[Callable[[LargeBench], None], ...] = (
     lane_with_all_kinds_of_ends,
     unknown_creates,
@@ -292,9 +347,11 @@ STEPS: tuple[Callable[[LargeBench], None], ...] = (
     commands_that_look,
     what_the_daemon_asks,
     retention_of_old_batches,
+    files_of_old_batches,
 )
 _ASKING = (
-    batches, contents, findings, gates, kept_results, keyed, leases, quotas, reading, requests, retention, rows, tasks,
+    batches, contents, findings, gates, kept_results, keyed, leases, meters, overview, quotas, reading, requests,
+    retention, rows, tasks, vendor_files,
 )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ SCRIPTS = [path for server in SERVERS for path in sorted((SQL / server).glob("*.
 UNPARSED = re.compile(r"(DO \$\$|CREATE ROLE |GRANT CREATE |PREPARE made |EXECUTE made)")
 # MySQL has no index over some rows only: this column, NULL where a finding is closed, makes one of a unique key.
 MYSQLS_OWN = {("batchd_finding", "is_open")}
+# A column that a later script adds; MySQL's statement is put together as text.
+ADDED = re.compile(r"ALTER TABLE (?:batchd\.)?(\w+) ADD (?:COLUMN )?(?:IF NOT EXISTS )?([^;']+)")
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,23 @@ def numbered(server: str) -> list[str]:
 
 def created(server: str, kind: str) -> Iterator[exp.Create]:
     for script in numbered(server):
-        for statement in parsed(server, read(server, script)):
+        # To SQL Server's scripts it is one and the same, but for the grants.
+        for statement in parsed(server, read(server, script).replace("ALTER VIEW", "CREATE VIEW")):
             yield from (one for one in statement.find_all(exp.Create) if one.kind == kind)
+
+
+def added(server: str) -> Iterator[exp.Create]:
+    for script in numbered(server):
+        for table, definition in ADDED.findall(code(read(server, script))):
+            (made,) = parsed(server, f"CREATE TABLE batchd.{table} ({definition})")
+            assert isinstance(made, exp.Create)
+            yield made
 
 
 def columns_of(server: str) -> dict[tuple[str, str], Column]:
     return {
         (create.this.this.name, one.name): described(one)
-        for create in created(server, "TABLE")
+        for create in (*created(server, "TABLE"), *added(server))
         for one in create.this.find_all(exp.ColumnDef)
     }
 

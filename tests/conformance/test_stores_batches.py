@@ -264,3 +264,48 @@ def test_a_time_is_read_as_it_was_written(desk: Desk, batch: Batch) -> None:
     assert given == desk.store.read(lambda ledger: ledger.batches.get(batch.id)).expires_at
     ((text,),) = desk.db.execute("SELECT expires_at FROM batchd_batch")
     assert given == moment(text)
+
+
+def put_off_at(desk: Desk, batch: Batch, vendor_id: str) -> None:
+    """It has this id at the vendor, and is due in an hour."""
+
+    def write(ledger: Ledger) -> None:
+        ledger.batches.note(batch, vendor_batch_id=vendor_id)
+        ledger.batches.wait(batch, 3600.0)
+
+    desk.store.transact(write)
+
+
+def test_a_batch_at_the_vendor_is_brought_forward(desk: Desk, batch: Batch) -> None:
+    """By the vendor's id, among others that nobody knows; nothing else of it changes, and nothing is recorded."""
+    submitted = moved(desk, batch, BatchState.SUBMITTING, BatchState.SUBMITTED)
+    put_off_at(desk, submitted, "batch_1")
+    before = desk.events()
+    due_before = desk.store.read(lambda ledger: ledger.batches.at(BatchState.SUBMITTED, EVERYTHING))
+    names = ["batch_0", "batch_1", *(f"other_{number}" for number in range(900))]
+    brought = desk.store.transact(lambda ledger: ledger.batches.bring_forward(batch.account, names))
+    due_after = desk.store.read(lambda ledger: ledger.batches.at(BatchState.SUBMITTED, EVERYTHING))
+
+    assert [] == due_before
+    assert {"batch_1"} == brought
+    assert [batch.id] == [one.id for one in due_after]
+    assert replace(submitted, vendor_batch_id="batch_1") == due_after[0]
+    assert before == desk.events()
+
+
+@pytest.mark.parametrize("case", ["built", "ended", "held", "another account"])
+def test_no_other_batch_is_brought_forward(desk: Desk, batch: Batch, case: str) -> None:
+    """Not one that was not sent, has ended or is held, nor one of another account."""
+    if case != "built":
+        batch = moved(desk, batch, BatchState.SUBMITTING, BatchState.SUBMITTED)
+    if case == "ended":
+        batch = moved(desk, batch, BatchState.ENDED)
+    if case == "held":
+        batch = held(desk, batch)
+    put_off_at(desk, batch, "batch_1")
+    account = "somebody" if case == "another account" else batch.account
+    brought = desk.store.transact(lambda ledger: ledger.batches.bring_forward(account, ["batch_1"]))
+
+    assert frozenset() == brought
+    assert desk.store.read(lambda ledger: ledger.batches.any_later(EVERYTHING)) is (case != "held")
+    assert desk.db.execute("SELECT COUNT(*) FROM batchd_batch WHERE not_before IS NULL") == [(0,)]

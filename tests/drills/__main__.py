@@ -3,8 +3,10 @@
 import argparse
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.drills.crew import Crew
 from tests.drills.daemons import several_daemons
@@ -12,8 +14,9 @@ from tests.drills.databases import NAMES, SQLITE, why_not
 from tests.drills.hostile import hostile
 from tests.drills.kills import kill_matrix
 from tests.drills.report import Line, say, table
+from tests.drills.service import service
 
-_PARTS = ("kills", "hostile", "daemons")
+_PARTS = ("kills", "hostile", "daemons", "service")
 
 
 def main() -> int:
@@ -46,6 +49,9 @@ def _parts(crew: Crew, chance: random.Random, options: argparse.Namespace) -> It
         yield from hostile(crew, chance, full=full)
     if "daemons" in options.only:
         yield from several_daemons(crew, chance, full=full)
+    if "service" in options.only and crew.database == SQLITE:
+        with tempfile.TemporaryDirectory() as folder:
+            yield service(Path(folder))
 
 
 def _told(line: Line) -> Line:

@@ -17,6 +17,7 @@ from pathlib import Path
 import openai  # noqa: F401 - loaded before the fork, for all children
 import sqlalchemy  # noqa: F401 - the same
 
+import batchd.cli.cancelling
 import batchd.cli.looking
 import batchd.cli.operating
 import batchd.cli.running

@@ -114,9 +114,21 @@ def forget_ledger(slot: Slot) -> None:
     slot.database.forget_ledger()
 
 
+# Another task, whose table is not there.
+_MISFIT = """
+[tasks.misfit]
+vendor = "local"
+table = "nowhere"
+key = ["id"]
+model = "gpt-6-luna"
+prompt = "Hello"
+text_column = "answer"
+"""
+
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("plain"),
     Scenario("upgrade", (forget_ledger, ("db", "upgrade"), RUN), rows=12),
+    Scenario("another task does not fit", rows=12, settings={"daemon": _MISFIT}),
     Scenario("rows that cannot be sent", rows=10, change="add odd rows"),
     Scenario(
         "answers asked for again",
@@ -137,6 +149,19 @@ SCENARIOS: tuple[Scenario, ...] = (
         },
     ),
     Scenario("files removed at the end", rows=12, settings={"daemon": 'keep_files = "0s"'}),
+    Scenario(
+        "files deleted at the vendor",
+        (RUN, RUN),
+        rows=12,
+        settings={"daemon": 'keep_files = "0s"\nkeep_vendor_files = "1ms"'},
+    ),
+    Scenario(
+        "files that can't be deleted at the vendor",
+        (RUN, RUN),
+        rows=12,
+        faults=routes(route("files.delete", times=_OFTEN)),
+        settings={"daemon": 'keep_files = "0s"\nkeep_vendor_files = "1ms"'},
+    ),
     Scenario("requests removed at the end", rows=12, settings={"daemon": 'keep_files = "0s"\nkeep_ledger = "1ms"'}),
     Scenario("created, not answered", rows=12, faults=routes(route("batches.create", after_effect=True))),
     Scenario("not created, not answered", rows=12, faults=routes(route("batches.create"))),
@@ -263,9 +288,10 @@ SCENARIOS: tuple[Scenario, ...] = (
         settings={"resubmit": "hold"},
     ),
     Scenario(
-        "written by reapply",
+        "people are told, and write it by reapply",
         (RUN, people_change("accept the row"), ("reapply", "--task", "people"), RUN),
         rows=12,
         change="refuse a row",
+        settings={"daemon": '[notify]\ncommand = ["true"]'},
     ),
 )

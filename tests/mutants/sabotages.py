@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LISTS = tuple(Path(__file__).with_name(name) for name in ("sabotages.toml", "sabotages_databases.toml"))
+LISTS = tuple(
+    Path(__file__).with_name(name) for name in ("sabotages.toml", "sabotages_databases.toml", "sabotages_service.toml")
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from batchd.store.migrate import upgrade
 from batchd.store.opening import Database, open_database
 from tests.fakes.answers import answered
 from tests.fakes.vendor import FakeVendor
+from tests.planted import RESUME
 
 # Waits that tests set on purpose are longer, in seconds.
 _SHORT_WAIT = 0.5
@@ -86,7 +87,13 @@ class NoProgress:
 
 
 class Bench:
-    """One database, one fake vendor, one spool; everything a stage test needs to act and to look."""
+    """One database, one fake vendor, one spool; everything a stage test needs to act and to look.
+
+    Attributes:
+        planted: ends every text of a row, for ``tests/leaks.py`` to listen for; empty where texts are to be exact.
+    """
+
+    planted = f" {RESUME}"
 
     def __init__(self, folder: Path, task: TaskDefinition | None = None, table: str = TABLE) -> None:
         self.folder = folder
@@ -139,7 +146,8 @@ class Bench:
     def add_people(self, *resumes: str | None, first: int = 1) -> None:
         """Adds pending rows with the ids ``first`` and following."""
         for number, resume in enumerate(resumes, first):
-            self.execute("INSERT INTO person (id, resume) VALUES (?, ?)", number, resume)
+            planted = f"{resume}{self.planted}" if resume else resume
+            self.execute("INSERT INTO person (id, resume) VALUES (?, ?)", number, planted)
 
     def run(
         self,

@@ -195,6 +195,7 @@ def test_a_row_the_database_refuses_is_found_alone_and_its_siblings_are_written(
 
     assert {5: "poison", 13: "poison"} == {key: outcome for key, outcome in bench.outcomes() if outcome != "applied"}
     assert {5: "failed", 13: "failed"} == bench.gates()
+    assert [("poison-rows", "task people")] == bench.findings()
     assert 14 == sum(done for *_, done in bench.people())
     assert "secret" not in str(bench.execute("SELECT * FROM batchd_gate"))
     assert "secret" not in str(bench.execute("SELECT * FROM batchd_request"))

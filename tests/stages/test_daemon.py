@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from batchd.daemon import Bounds, Daemon, Plan, Schedule
+from batchd.daemon import BoundedRun, Bounds, Plan, Schedule, Service, Setup
 from batchd.errors import DatabaseBusyError, DatabaseError, VendorBillingError
 from batchd.pipeline import CHECKING, SENDING, run_pass
 from batchd.ports import Counts, Orders, Scope
@@ -28,12 +28,17 @@ def run_bounded(bench: Bench, bounds: Bounds) -> Counts:
     late = threading.Timer(LONGEST, stop.ask)
     late.start()
     try:
-        total = Daemon(bench.place, Plan({"people": Schedule()}, bounds=bounds), stop, lambda _: None).run()
+        total = BoundedRun(bench.place, Plan(("people",), bounds=bounds), stop, lambda _: None).run()
     finally:
         ended = late.is_alive()
         late.cancel()
     assert ended, f"the run did not end by itself in {LONGEST} s: {bench.states()}, {bench.gates()}"
     return total
+
+
+def seldom(bench: Bench) -> Setup:
+    """The task is claimed for every ten minutes."""
+    return Setup(bench.place, {"people": Schedule(every=600.0)}, lambda name: bench.place.tasks[name])
 
 
 def put_off(bench: Bench) -> None:
@@ -290,7 +295,7 @@ def test_a_stop_ends_a_daemon_that_has_no_bounds(bench: Bench) -> None:
         if counts["batches_closed"]:
             stop.ask()
 
-    total = Daemon(bench.place, Plan({"people": Schedule(every=600.0)}), stop, report).run()
+    total = Service(seldom(bench), stop, report).run()
 
     assert 1 == total["applied"]
 
@@ -332,7 +337,7 @@ def test_a_daemon_makes_up_for_a_claim_that_something_kept(bench: Bench, trouble
         if counts["batches_closed"]:
             stop.ask()
 
-    total = Daemon(bench.place, Plan({"people": Schedule(every=600.0)}), stop, report).run()
+    total = Service(seldom(bench), stop, report).run()
     late.cancel()
 
     assert 1 == total["applied"]
@@ -358,7 +363,7 @@ def test_a_daemon_uses_the_room_that_another_process_has_made(bench: Bench) -> N
     timers = [threading.Timer(0.5, close_it), threading.Timer(LONGEST, stop.ask)]
     for timer in timers:
         timer.start()
-    total = Daemon(bench.place, Plan({"people": Schedule(every=600.0)}), stop, report).run()
+    total = Service(seldom(bench), stop, report).run()
     timers[1].cancel()
     timers[0].join()
 

@@ -8,7 +8,7 @@ import pytest
 
 from batchd.core.schema import ColumnInfo
 from batchd.core.tasks import Target
-from batchd.operations import retry
+from batchd.operations import RetryOrder, retry
 from batchd.pipeline import SENDING
 from batchd.ports import Orders
 from batchd.store.rows_elsewhere import SqlRowsElsewhere
@@ -76,7 +76,7 @@ def test_a_row_that_was_added_and_taken_away_is_not_paid_for_again(adding: Elsew
 
     adding.run_until_quiet()
     assert 1 == paid(adding)
-    retry(adding.place.store, "people", elsewhere("insert"), keys=["1"])
+    retry(adding.place.store, "people", elsewhere("insert"), RetryOrder(["1"]))
     adding.run_until_quiet()
 
     assert 2 == paid(adding)

@@ -9,7 +9,7 @@ import pytest
 from batchd.core.fields import FieldSpec
 from batchd.core.schema import ColumnInfo, answer_from_fields, with_columns
 from batchd.core.tasks import Marker, TaskDefinition
-from batchd.operations import retry
+from batchd.operations import RetryOrder, retry
 from batchd.pipeline import SENDING
 from batchd.ports import ConfiguredTask
 from tests.fakes.answers import answered
@@ -43,6 +43,7 @@ PENDING = "done_at IS NULL OR done_at = ''"
 def bench(tmp_path: Path) -> Bench:
     """Rows with a guard column that every UPDATE moves; one paid try, so that what is stale stays so."""
     bench = Bench(tmp_path, table=TABLE)
+    bench.planted = ""
     bench.execute(BUMP)
     return bench
 
@@ -304,13 +305,13 @@ def test_a_row_that_stays_pending_is_billed_once_whatever_runs_after(
     bench.run_until_quiet()
     bench.configure(definition=definition.model_copy(update={"prompt": "Read this again: {{ resume }}"}))
     bench.run_until_quiet()
-    retry(bench.place.store, "people", definition, [])
+    retry(bench.place.store, "people", definition, RetryOrder())
     bench.run_until_quiet()
     assert {1: "done", 2: "done"} == bench.gates()
     assert [(1, "applied"), (2, "applied")] == bench.outcomes()
     assert 2 == sum(bench.vendor.paid.values())
 
-    retry(bench.place.store, "people", definition, ["2"])
+    retry(bench.place.store, "people", definition, RetryOrder(["2"]))
     bench.run_until_quiet()
     assert [(1, "applied"), (2, "applied"), (2, "applied")] == bench.outcomes()
     assert {1: "done", 2: "done"} == bench.gates()

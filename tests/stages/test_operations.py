@@ -3,7 +3,7 @@
 import pytest
 
 from batchd.errors import UsageError, VendorNotFoundError
-from batchd.operations import abandon, pause, resolve, resume, retry
+from batchd.operations import RetryOrder, abandon, pause, resolve, resume, retry
 from batchd.pipeline import CHECKING, SENDING
 from tests.fakes.answers import answered
 from tests.stages.bench import GOOD_ANSWER, Bench, person_task
@@ -18,7 +18,7 @@ def test_a_retry_frees_failed_rows_with_fresh_tries(bench: Bench) -> None:
     assert {1: "failed", 2: "failed"} == bench.gates()
 
     bench.vendor.script = answered(GOOD_ANSWER)
-    done = retry(bench.place.store, "people", person_task(), [])
+    done = retry(bench.place.store, "people", person_task(), RetryOrder())
     bench.run_until_quiet()
 
     assert 2 == done.number
@@ -34,10 +34,10 @@ def test_a_retry_of_named_rows_leaves_the_others(bench: Bench) -> None:
     bench.add_people("one", "two")
     bench.run_until_quiet()
 
-    assert 1 == retry(bench.place.store, "people", person_task(), ["2"]).number
+    assert 1 == retry(bench.place.store, "people", person_task(), RetryOrder(["2"])).number
     assert {1: "failed", 2: "retry"} == bench.gates()
     with pytest.raises(UsageError, match="not a key"):
-        retry(bench.place.store, "people", person_task(), ["two"])
+        retry(bench.place.store, "people", person_task(), RetryOrder(["two"]))
 
 
 def test_a_row_that_is_still_pending_after_its_write_is_freed_only_by_name(bench: Bench) -> None:
@@ -46,8 +46,8 @@ def test_a_row_that_is_still_pending_after_its_write_is_freed_only_by_name(bench
     bench.add_people("one")
     bench.run_until_quiet()
 
-    assert 0 == retry(bench.place.store, "people", person_task(), []).number
-    assert 1 == retry(bench.place.store, "people", person_task(), ["1"]).number
+    assert 0 == retry(bench.place.store, "people", person_task(), RetryOrder()).number
+    assert 1 == retry(bench.place.store, "people", person_task(), RetryOrder(["1"])).number
 
 
 def test_a_batch_that_vanished_can_be_given_up(bench: Bench) -> None:
@@ -90,7 +90,7 @@ def test_a_paused_task_goes_on_where_it_stopped(bench: Bench) -> None:
     bench.run_until_quiet()
 
     assert [(1, "applied")] == bench.outcomes()
-    assert [("paused", "month end"), ("resumed", "over")] == bench.execute(
+    assert [("pause", "month end"), ("resume", "over")] == bench.execute(
         "SELECT action, reason FROM batchd_event WHERE subject = 'task' AND action != 'added' ORDER BY id"
     )
 
@@ -107,6 +107,27 @@ def test_a_report_is_marked_as_seen_by_task_or_batch(bench: Bench) -> None:
     assert [] == bench.findings()
     with pytest.raises(UsageError, match="waits for a person"):
         resolve(bench.place, "people")
+
+
+def test_poison_rows_are_a_finding_until_the_last_of_them_is_dealt_with(bench: Bench) -> None:
+    """Asked again one by one, or put away as seen; a poison row that comes later is told again."""
+    bench.execute("CREATE TRIGGER no BEFORE UPDATE ON person BEGIN SELECT RAISE(ABORT, 'no'); END")
+    bench.add_people("one", "two")
+    bench.run_until_quiet()
+    (definition,) = (task.definition for task in bench.place.tasks.values())
+    told = [bench.findings()]
+
+    for key in ("1", "2"):
+        retry(bench.place.store, "people", definition, RetryOrder([key]))
+        told.append(bench.findings())
+    bench.run_until_quiet()
+    told.append(bench.findings())
+    resolve(bench.place, "people")
+    told.append(bench.findings())
+
+    poison = [("poison-rows", "task people")]
+    assert [poison, poison, [], poison, []] == told
+    assert {1: "failed", 2: "failed"} == bench.gates()
 
 
 def test_a_batch_that_is_given_up_leaves_no_finding_that_nobody_can_end(

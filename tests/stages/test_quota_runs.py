@@ -3,7 +3,7 @@
 import threading
 from dataclasses import replace
 
-from batchd.daemon import Bounds, Daemon, Plan, Schedule
+from batchd.daemon import BoundedRun, Bounds, Plan
 from batchd.pipeline import SENDING
 from batchd.ports import ConfiguredTask, Counts, Orders, Scope
 from batchd.stop import Stop
@@ -19,9 +19,9 @@ def run_until_idle(bench: Bench, scope: Scope | None = None) -> Counts:
     stop = Stop()
     late = threading.Timer(LONGEST, stop.ask)
     late.start()
-    plan = Plan({"people": Schedule()}, scope or Scope(), Bounds(until_idle=True))
+    plan = Plan(("people",), scope or Scope(), Bounds(until_idle=True))
     try:
-        total = Daemon(bench.place, plan, stop, lambda _: None).run()
+        total = BoundedRun(bench.place, plan, stop, lambda _: None).run()
     finally:
         ended = late.is_alive()
         late.cancel()

@@ -10,7 +10,7 @@ from batchd.core.outcomes import Outcome
 from batchd.core.schema import ColumnInfo, answer_from_fields, with_columns
 from batchd.core.tasks import KeyColumn
 from batchd.errors import ConfigError, DatabaseError, UsageError
-from batchd.operations import retry
+from batchd.operations import RetryOrder, retry
 from batchd.pipeline import SENDING
 from tests.fakes.answers import answered, both, by_seq
 from tests.stages.bench import COLUMNS, FIELDS, GOOD_ANSWER, TABLE, Bench, person_task
@@ -38,6 +38,7 @@ def test_a_poison_row_is_written_free_once_its_constraint_is_gone(bench: Bench) 
     fail_row(bench, 2)
     bench.run_until_quiet()
     assert {2: "failed"} == bench.gates()
+    assert [("poison-rows", "task people")] == bench.findings()
     paid = money(bench)
     bench.execute("DROP TRIGGER no_2")
 
@@ -47,14 +48,14 @@ def test_a_poison_row_is_written_free_once_its_constraint_is_gone(bench: Bench) 
     assert (1, {}, False) == (told.written, dict(told.left), told.waits)
     assert [(2, "Ada", "senior", 1)] == bench.people()[1:2]
     assert [(1, "applied"), (2, "applied"), (3, "applied")] == bench.outcomes()
-    assert {} == bench.gates()
+    assert ({}, []) == (bench.gates(), bench.findings())
     assert [(2, {"name": "before", "level": None, "done_at": None})] == [
         (seq, json.loads(body)) for seq, body in bench.kept("before") if seq == 2
     ]
     assert (3, 0) == (bench.batch()["applied"], bench.batch()["poison"])
     assert paid == money(bench)
     assert [("poison", "applied", 1)] == bench.execute(
-        "SELECT from_state, to_state, reason LIKE '1 kept answers, submitted with definition 1, written with 1: "
+        "SELECT from_state, to_state, reason LIKE '1 kept answer, submitted with definition 1, written with 1: "
         "constraint dropped' FROM batchd_event WHERE action = 'reapplied'"
     )
 
@@ -133,7 +134,7 @@ def test_a_row_that_is_again_what_it_was_takes_its_stale_answer(bench: Bench) ->
     assert ([(1, "stale")], {1: "retry"}) == (bench.outcomes(), bench.gates())
 
     assert 0 == write_kept(bench).written
-    bench.execute("UPDATE person SET resume = 'text'")
+    bench.execute("UPDATE person SET resume = ?", f"text{bench.planted}")
     told = write_kept(bench)
 
     assert (1, False) == (told.written, told.waits)
@@ -292,9 +293,9 @@ def test_a_retry_says_what_could_be_had_for_free(bench: Bench) -> None:
     bench.add_people("one", "two", "three")
     bench.run_until_quiet()
 
-    sentence = retry(bench.place.store, "people", person_task(), []).sentence
+    sentence = retry(bench.place.store, "people", person_task(), RetryOrder()).sentence
 
-    assert "3 rows of task people are due again; each may be paid for again" in sentence
+    assert "3 rows of task people are due again" in sentence
     assert sentence.endswith(
         "2 answers are kept, and until they are asked again may be written for free: batchd reapply --task people"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batchd.operations import Reapplied, pause, retry
+from batchd.operations import Reapplied, RetryOrder, pause, retry
 from batchd.pipeline import SENDING
 from batchd.ports import InputWriter
 from batchd.spool import FolderSpool
@@ -23,7 +23,7 @@ def test_a_row_that_is_in_work_again_is_left(bench: Bench) -> None:
     bench.vendor.script = TOO_LONG
     bench.add_people("one")
     bench.run_until_quiet()
-    retry(bench.place.store, "people", person_task(), [])
+    retry(bench.place.store, "people", person_task(), RetryOrder())
     bench.run(*SENDING)
     assert {1: "open"} == bench.gates()
 
@@ -58,7 +58,7 @@ def test_a_claim_that_has_read_the_row_does_not_pay_for_what_was_written_meanwhi
     bench.vendor.script = TOO_LONG
     bench.add_people("one", "two")
     bench.run_until_quiet()
-    retry(bench.place.store, "people", person_task(), [])
+    retry(bench.place.store, "people", person_task(), RetryOrder())
     spool = MeddlingSpool(bench.folder / "spool")
     told: list[Reapplied] = []
     spool.meanwhile = lambda: told.append(write_kept(bench, WIDER, keys=["2"]))

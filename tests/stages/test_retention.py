@@ -8,7 +8,7 @@ import pytest
 
 from batchd import failpoints
 from batchd.errors import DatabaseError
-from batchd.operations import retry
+from batchd.operations import RetryOrder, retry
 from batchd.pipeline import BATCH_LANE
 from batchd.ports import EVERYTHING, Counts
 from batchd.stages import retention
@@ -112,7 +112,7 @@ def test_rows_that_are_done_are_not_asked_again(bench: Bench) -> None:
     assert (2, 1) == removed(bench.run(RETENTION))
     assert not bench.run()
     assert {1: "done", 2: "done"} == bench.gates()
-    assert 1 == retry(bench.place.store, "people", person_task(pending="version = 1"), ["2"]).number
+    assert 1 == retry(bench.place.store, "people", person_task(pending="version = 1"), RetryOrder(["2"])).number
 
 
 def test_rows_that_wait_for_a_person_keep_their_paid_answers(bench: Bench) -> None:

@@ -14,6 +14,7 @@ from batchd.vendors.connection import Connection
 from batchd.vendors.openai import OpenAIVendor
 from tests.fakes.http_vendor import HttpVendor, Scripted, error_body, http_vendor
 from tests.fakes.vendor import unclear
+from tests.planted import KEY
 from tests.stages.bench import Bench
 from tests.stages.unknown_creates import (
     LONG_AGO,
@@ -35,7 +36,7 @@ class Killed(BaseException):
 def server(bench: Bench) -> Iterator[HttpVendor]:
     """The bench's vendor behind HTTP, reached by the real adapter."""
     with http_vendor(bench.vendor) as server:
-        connection = Connection("sk-test", server.url, timeout=20.0, create_timeout=1.0)
+        connection = Connection(KEY, server.url, timeout=20.0, create_timeout=1.0)
         with contextlib.closing(OpenAIVendor(connection)) as adapter:
             bench.account(vendor=adapter)
             yield server

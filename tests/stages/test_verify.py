@@ -11,7 +11,7 @@ import pytest
 
 from batchd.core.model import VendorFault
 from batchd.inspection import verify
-from batchd.operations import abandon, cancel, resolve, retry
+from batchd.operations import RetryOrder, abandon, cancel, resolve, retry
 from batchd.pipeline import BATCH_LANE, CHECKING, SENDING
 from batchd.store.tables import REQUEST_OUTCOMES
 from tests.fakes.answers import answered, both, by_seq, http_error, never_run, nothing
@@ -92,7 +92,7 @@ def test_every_outcome_is_sound(bench: Bench) -> None:
     assert {one.value for one in REQUEST_OUTCOMES} == {outcome for _, outcome in bench.outcomes()}
     assert [] == broken(bench)
 
-    retry(bench.place.store, "people", person_task(), [])
+    retry(bench.place.store, "people", person_task(), RetryOrder())
     assert [] == broken(bench)
 
 
@@ -166,7 +166,7 @@ def free_a_done_row(bench: Bench) -> None:
     bench.add_people("one")
     bench.run_until_quiet()
     assert {1: "done"} == bench.gates()
-    retry(bench.place.store, "people", person_task(), ["1"])
+    retry(bench.place.store, "people", person_task(), RetryOrder(["1"]))
     assert [] == broken(bench)
     bench.run(*SENDING)
 
@@ -175,7 +175,7 @@ def free_a_done_row_that_cannot_be_sent(bench: Bench) -> None:
     bench.configure(definition=person_task(on_success={}))
     bench.add_people("one")
     bench.run_until_quiet()
-    retry(bench.place.store, "people", person_task(), ["1"])
+    retry(bench.place.store, "people", person_task(), RetryOrder(["1"]))
     bench.configure(definition=person_task(null_input="error"))
     bench.execute("UPDATE person SET resume = NULL")
     bench.run(*SENDING)

@@ -183,6 +183,8 @@ SABOTAGES: list[tuple[Callable[[Bench], None], Found]] = [
     (sql(*PRETEND_MISSING), [("answer-passed-over", "batch 1")]),
     (sql("DELETE FROM batchd_content WHERE kind = 'line' AND seq = 2"), [("result-not-kept", "task people row 2")]),
     (sql("DELETE FROM batchd_content WHERE kind = 'line' AND part = 1"), [("result-not-kept", "task people row 3")]),
+    (sql("INSERT INTO batchd_vendor_files VALUES (2, NULL, '2096-01-01')"), [("deleted-too-early", "batch 2")]),
+    (sql("INSERT INTO batchd_vendor_files VALUES (1, NULL, '2006-01-01')"), [("deleted-too-early", "batch 1")]),
     (sql("DELETE FROM batchd_content WHERE kind = 'before'"), [("no-before-image", "task people row 1")]),
     (
         sql("UPDATE batchd_request SET finished_at = '2026-01-01' WHERE batch_id = 2 AND seq = 2"),

@@ -199,3 +199,31 @@ def test_a_limit_of_a_model_that_no_task_asks_for_is_warned_of(tmp_path: Path) -
 
     assert warning.where == f"{tmp_path}/config.toml:9"
     assert "no task of this vendor asks for that model" in warning.message
+
+
+@pytest.mark.parametrize(
+    ("lines", "warned"),
+    [
+        ("port = 9464", False),
+        ('port = 9464\nhost = "127.0.0.2"', False),
+        ('port = 9464\nhost = "::1"', False),
+        ('port = 9464\nhost = "localhost"', False),
+        ('port = 9464\nhost = "0.0.0.0"', True),
+        ('port = 9464\nhost = "10.0.0.5"', True),
+        ('port = 9464\nhost = "db.example"', True),
+        ('host = "0.0.0.0"', False),
+    ],
+)
+def test_metrics_that_others_can_reach_are_warned_of(lines: str, *, warned: bool, tmp_path: Path) -> None:
+    """Nobody is asked for a password there; without a port nothing is served."""
+    config = load(tmp_path, f"{HEAD}{TASK}\n[metrics]\n{lines}\n")
+
+    assert warned == any("nobody is asked for a password" in one.message for one in config.warnings)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", '"9464"', "true"])
+def test_a_port_is_a_number_that_one_can_listen_at(port: str, tmp_path: Path) -> None:
+    """Told at its key."""
+    (problem,) = problems(tmp_path, f"{HEAD}{TASK}\n[metrics]\nport = {port}\n")
+
+    assert "metrics.port: " in problem

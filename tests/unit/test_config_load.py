@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from batchd import config_search
 from batchd.config import OpenAIVendorConfig, SandboxVendorConfig, find_config, load_config
-from batchd.config import load as load_module
 from batchd.core.tasks import Marker
 from batchd.errors import ConfigError
 from tests.unit.config_texts import HEAD, TASK, load, with_task, write
@@ -141,14 +141,14 @@ def test_the_system_config_comes_last(tmp_path: Path, monkeypatch: pytest.Monkey
     """Without any other, the file under /etc is used."""
     system = tmp_path / "etc.toml"
     system.touch()
-    monkeypatch.setattr(load_module, "SYSTEM_CONFIG", system)
+    monkeypatch.setattr(config_search, "SYSTEM_CONFIG", system)
 
     assert find_config(None, {"BATCHD_CONFIG": ""}, tmp_path / "elsewhere") == system
 
 
 def test_no_config_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error lists the places and names the command that writes a config."""
-    monkeypatch.setattr(load_module, "SYSTEM_CONFIG", tmp_path / "etc.toml")
+    monkeypatch.setattr(config_search, "SYSTEM_CONFIG", tmp_path / "etc.toml")
 
     with pytest.raises(ConfigError) as raised:
         find_config(None, {}, tmp_path)

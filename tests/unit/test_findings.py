@@ -27,7 +27,7 @@ def test_a_command_uses_nothing_but_the_id(kind: str) -> None:
 
 
 def test_the_id_is_the_last_word_of_the_subject() -> None:
-    """A batch's number, or a task's name as it is, braces included."""
+    """A batch's number, or a name as a shell takes it: the ids of a vendor may be anything."""
     assert next_command("unknown-submit", "batch 12") == "batchd resolve 12"
-    assert next_command("billing-stop", "task {odd}") == "batchd resume {odd}"
+    assert next_command("billing-stop", "task {odd}") == "batchd resume '{odd}'"
     assert next_command("stranger", "vendor openai batch batch_1") == "batchd resolve batch_1"

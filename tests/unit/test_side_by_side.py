@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
@@ -99,18 +99,6 @@ def test_a_stop_lets_what_is_in_hand_end_and_begins_nothing(width: int) -> None:
 
     assert sorted(gathering.begun) == sorted(gathering.ended)
     assert len(gathering.begun) <= 2 * width
-
-
-def test_those_that_may_not_meet_come_one_after_the_other() -> None:
-    """What is too much together waits; what is too much alone is done alone."""
-    gathering = Gathering()
-
-    def are_small(items: Sequence[int]) -> bool:
-        return sum(items) <= 10
-
-    each([8, 7, 99, 6], gathering.work, 4, may_meet=are_small)
-
-    assert ([8, 7, 99, 6], 1) == (gathering.ended, gathering.most)
 
 
 def test_an_interrupt_waits_for_no_unit_in_hand() -> None:

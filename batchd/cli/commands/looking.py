@@ -1,4 +1,4 @@
-"""status, batches, show, failures, verify: reading the ledger."""
+"""status, batches, show, failures, verify, runbook, healthcheck: reading the ledger, or asking the daemon."""
 
 from typing import Annotated
 
@@ -16,6 +16,8 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show)
     app.command("failures")(failures)
     app.command("verify")(verify)
+    app.command("runbook")(runbook)
+    app.command("healthcheck")(healthcheck)
 
 
 def status(
@@ -24,15 +26,18 @@ def status(
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, in place, until Ctrl-C.")] = False,
+    every: Annotated[
+        str, typer.Option("--every", metavar="DURATION", help="With --watch: the pause in between.")
+    ] = "2s",
     count: Annotated[bool, typer.Option("--count", help="Count the backlog now, in the tables.")] = False,
 ) -> None:
-    """Show what is going on: backlog, rows in flight, failures, cost, and what needs a person."""
+    """Show on one screen whether all is well, what is in flight, when it will be done, what failed, and the cost."""
 
     def command(call: Call) -> int:
         from batchd.cli import status
 
-        return status.status(call, watch=watch, count=count)
+        return status.status(call, count=count, every=status.pause_of(every) if watch else None)
 
     conduct(call_of(ctx, config, task, as_json), command)
 
@@ -103,3 +108,40 @@ def verify(
         return verifying.verify(call)
 
     conduct(call_of(ctx, config, task, as_json), command)
+
+
+def runbook(
+    ctx: typer.Context,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="A kind of finding; without one they are listed.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what to do about a kind of finding, such as unknown-submit."""
+
+    def command(call: Call) -> int:
+        from batchd.cli import runbook
+
+        return runbook.runbook(call, kind)
+
+    conduct(call_of(ctx, as_json=as_json), command)
+
+
+def healthcheck(
+    ctx: typer.Context,
+    *,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Also whether it can do its work: its database answers.")
+    ] = False,
+) -> None:
+    """Ask the daemon on this machine whether it is alive, as a container's health check does."""
+
+    def command(call: Call) -> int:
+        from batchd.cli.healthcheck import healthcheck
+
+        return healthcheck(call, ready=ready)
+
+    conduct(call_of(ctx, config, None, as_json), command)

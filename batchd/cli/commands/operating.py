@@ -6,10 +6,14 @@ import typer
 
 from batchd.cli.call import Call, call_of, conduct
 from batchd.cli.commands.working import BatchArgument
-from batchd.cli.options import ConfigOption, JsonOption, TaskOption
+from batchd.cli.completing import batch_uids, task_names
+from batchd.cli.options import ConfigOption, DryRunOption, JsonOption, ReasonOption, TaskOption, YesOption
 from batchd.errors import UsageError
 
-TaskArgument = Annotated[str | None, typer.Argument(metavar="TASK", help="The task; or say --task TASK.")]
+TaskArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="TASK", help="The task; or say --task TASK.", autocompletion=task_names),
+]
 KeysOption = Annotated[
     list[str] | None,
     typer.Option("--key", metavar="KEY", help="Only this row; may be given again. Parts of a key: EU,7."),
@@ -33,13 +37,21 @@ def retry(
     task: TaskOption = None,
     as_json: JsonOption = False,
     key: KeysOption = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="OUTCOMES", help="Only these outcomes, with commas, such as expired,missing."),
+    ] = None,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Make failed and held rows of a task due again. Each may be paid for again."""
 
     def command(call: Call) -> int:
-        from batchd.cli import operating
+        from batchd.cli import asking, operating
 
-        return operating.retry(call, key or [])
+        wish = asking.wish(reason, dry_run=dry_run, yes=yes)
+        return operating.retry(call, operating.Choice(key or [], only), wish)
 
     conduct(call_of(ctx, config, task, as_json), command)
 
@@ -56,19 +68,16 @@ def reapply(
         str | None,
         typer.Option("--only", metavar="OUTCOMES", help="Only these outcomes, with commas, such as poison,invalid."),
     ] = None,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why, for those who look later.")
-    ] = "reapplied by a person",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Try each write and take it back; tell what would be written.")
-    ] = False,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
 ) -> None:
     """Write answers that were paid for and kept, once the column or field is mended. Nothing is paid again."""
 
     def command(call: Call) -> int:
-        from batchd.cli import operating
+        from batchd.cli import asking, operating
 
-        return operating.reapply(call, operating.ReapplyOptions(key or [], batch, only, reason, dry_run))
+        wish = asking.wish(reason, dry_run=dry_run)
+        return operating.reapply(call, operating.Choice(key or [], only, batch), wish)
 
     conduct(call_of(ctx, config, task, as_json), command)
 
@@ -80,16 +89,15 @@ def pause(
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why, for those who look later.")
-    ] = "paused by a person",
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
 ) -> None:
     """Stop claiming, submitting and applying for a task; polling and collecting go on."""
 
     def command(call: Call) -> int:
-        from batchd.cli import operating
+        from batchd.cli import asking, operating
 
-        return operating.pause(call, reason)
+        return operating.pause(call, asking.wish(reason, dry_run=dry_run))
 
     conduct(call_of(ctx, config, _one_task(name, task), as_json), command)
 
@@ -101,13 +109,15 @@ def resume(
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
 ) -> None:
     """Let a paused task go on."""
 
     def command(call: Call) -> int:
-        from batchd.cli import operating
+        from batchd.cli import asking, operating
 
-        return operating.resume(call)
+        return operating.resume(call, asking.wish(reason, dry_run=dry_run))
 
     conduct(call_of(ctx, config, _one_task(name, task), as_json), command)
 
@@ -115,17 +125,31 @@ def resume(
 def cancel(
     ctx: typer.Context,
     *,
-    batch: BatchArgument,
+    batches: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ID",
+            help="The vendor's id of a batch, its uid, or its number; several are fine.",
+            autocompletion=batch_uids,
+        ),
+    ] = None,
     config: ConfigOption = None,
     task: TaskOption = None,
     as_json: JsonOption = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="End once the vendor was asked; a running batchd does the rest.")
+    ] = False,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
 ) -> None:
-    """Cancel a batch; what the vendor has finished is still applied."""
+    """Cancel batches, or with --task all open ones of a task; what the vendor has finished is still applied."""
 
     def command(call: Call) -> int:
-        from batchd.cli import operating
+        from batchd.cli import asking, cancelling
 
-        return operating.cancel(call, batch)
+        wish = asking.wish(reason, dry_run=dry_run, yes=yes)
+        return cancelling.cancel(call, batches or [], wish, wait=not no_wait)
 
     conduct(call_of(ctx, config, task, as_json), command)
 
@@ -149,17 +173,21 @@ def resolve(
         bool,
         typer.Option("--give-up", help="End it without results; its rows are due again, and may be paid for again."),
     ] = False,
+    reason: ReasonOption = "",
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Let a held batch go on, once a person has looked; or mark as seen what was only reported of a batch or task."""
 
     def command(call: Call) -> int:
-        from batchd.cli import operating
+        from batchd.cli import asking, operating
 
         ways = {"--adopt": vendor_batch is not None, "--send-again": again, "--give-up": give_up}
         chosen = [way for way, meant in ways.items() if meant]
         if len(chosen) > 1:
             raise UsageError(f"{' and '.join(chosen)} exclude each other", next_command=f"batchd show {batch}")
-        return operating.resolve(call, batch, chosen[0] if chosen else "", vendor_batch)
+        way = operating.Way(chosen[0] if chosen else "", vendor_batch or "")
+        return operating.resolve(call, batch, way, asking.wish(reason, dry_run=dry_run, yes=yes))
 
     conduct(call_of(ctx, config, task, as_json), command)
 

@@ -1,4 +1,4 @@
-"""init, check-config, config-schema, db, sandbox, demo: setting up and trying out."""
+"""init, check-config, doctor, config-schema, db, sandbox, demo: setting up and trying out."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from batchd.cli.call import Call, call_of, conduct
+from batchd.cli.completing import task_names
 from batchd.cli.options import ConfigOption, JsonOption, TaskOption
 
 database = typer.Typer(
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands of this family."""
     app.command("init")(init)
     app.command("check-config")(check_config)
+    app.command("doctor")(doctor)
     app.command("config-schema")(config_schema)
     app.command("sandbox")(sandbox)
     app.command("demo")(demo)
@@ -69,6 +71,19 @@ def check_config(
         from batchd.cli import setting_up
 
         return setting_up.check(call)
+
+    conduct(call_of(ctx, config, task, as_json), command)
+
+
+def doctor(
+    ctx: typer.Context, *, config: ConfigOption = None, task: TaskOption = None, as_json: JsonOption = False
+) -> None:
+    """Look at everything batchd stands on: database, rights, clock, disk, vendor, service. Changes nothing."""
+
+    def command(call: Call) -> int:
+        from batchd.cli import doctoring
+
+        return doctoring.doctor(call)
 
     conduct(call_of(ctx, config, task, as_json), command)
 
@@ -191,7 +206,9 @@ def db_adopt(
 
 def db_grants(
     ctx: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="TASK", help="The task, as the config names it.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="The task, as the config names it.", autocompletion=task_names)
+    ],
     *,
     role: Annotated[
         str, typer.Option("--role", metavar="NAME", help="Who gets the rights: a role or a user of the database.")

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from batchd.cli.call import Call, call_of, conduct
+from batchd.cli.completing import batch_uids
 from batchd.cli.options import (
     BatchSizeOption,
     CheckIntervalOption,
@@ -17,7 +18,10 @@ from batchd.cli.options import (
 )
 
 BatchArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="The vendor's id of the batch, its uid, or its number.")
+    str,
+    typer.Argument(
+        metavar="ID", help="The vendor's id of the batch, its uid, or its number.", autocompletion=batch_uids
+    ),
 ]
 
 

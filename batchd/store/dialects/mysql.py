@@ -78,7 +78,20 @@ class MysqlDialect(ServerDialect):
 
     def reading(self, connection: Connection) -> Connection:
         """One snapshot, taken by the first statement."""
-        return connection.execution_options(isolation_level="REPEATABLE READ")
+        driver_error = connection.dialect.loaded_dbapi.Error
+        try:
+            return connection.execution_options(isolation_level="REPEATABLE READ")
+        except driver_error as error:
+            # The level is set past SQLAlchemy, so a link that was lost after the pool's ping is no error of its own.
+            connection.invalidate(error)
+            raise sa.exc.DBAPIError.instance(
+                "SET TRANSACTION",
+                None,
+                error,
+                driver_error,
+                connection_invalidated=True,
+                dialect=connection.dialect,
+            ) from error
 
     def asking(self, connection: Connection) -> Connection:
         """As for any reading: to leave transactions, and to come back, would take a round trip each."""

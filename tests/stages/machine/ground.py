@@ -28,7 +28,7 @@ from tests.stages.machine.vendor import Sent, VendorModel
 
 _SHM = Path("/dev/shm")  # noqa: S108 - the quickest disk there is, where there is one
 _SHOWN = 30
-# What a round of the daemon gets over, as in batchd/daemon.py.
+# What a round of the daemon gets over, as in batchd/daemon/bounded.py.
 _PASSING = (LeaseLostError, DatabaseBusyError, SpoolError, VendorError)
 
 

@@ -175,8 +175,8 @@ class World(Ground):
         for one in stuck:
             if row in (None, one["key_int"]):
                 self._act(one["key_int"], "retry")
-        keys = [] if row is None else [str(row)]
-        self._person(lambda place: operations.retry(place.store, "people", self._task(), keys), mishaps)
+        order = operations.RetryOrder([] if row is None else [str(row)])
+        self._person(lambda place: operations.retry(place.store, "people", self._task(), order), mishaps)
 
     def pause(self) -> None:
         """``batchd pause``."""

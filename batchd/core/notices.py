@@ -1,0 +1,48 @@
+"""A finding as people are told of it who do not look: the facts of its row, and what they mean."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from batchd.core.findings import KINDS, page_of
+from batchd.core.model import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An open finding that is to be told.
+
+    Attributes:
+        tries: how often that was tried before.
+        told_by: names of the ways that have worked.
+    """
+
+    id: int
+    kind: str
+    subject: str
+    priority: int
+    detail: str
+    next_command: str
+    since: Moment
+    tries: int = 0
+    told_by: frozenset[str] = frozenset()
+
+    @property
+    def text(self) -> str:
+        """All of it in one line."""
+        meaning = KINDS[self.kind].meaning if self.kind in KINDS else "a kind that this batchd does not know"
+        detail = f" ({self.detail})" if self.detail else ""
+        return f"batchd: {self.kind} ({self.subject}): {meaning}{detail}; next: {self.next_command}"
+
+    def facts(self) -> dict[str, Any]:
+        """What a program is told; all but ``priority`` are texts."""
+        return {
+            "text": self.text,
+            "priority": self.priority,
+            "kind": self.kind,
+            "subject": self.subject,
+            "meaning": KINDS[self.kind].meaning if self.kind in KINDS else "",
+            "detail": self.detail,
+            "since": self.since.isoformat(timespec="seconds"),
+            "next_command": self.next_command,
+            "page": page_of(self.kind),
+        }
