@@ -7,7 +7,7 @@ from typing import Any
 
 from batchd.app.owner import is_provably_dead
 from batchd.app.resolve import resolve_task
-from batchd.cli.at_work import START, Signs, overdue, who_is_at_work
+from batchd.cli.at_work import Signs, overdue, who_is_at_work
 from batchd.cli.out import plural
 from batchd.cli.pace import pace
 from batchd.cli.place import Desk
@@ -15,7 +15,15 @@ from batchd.config import mask_url
 from batchd.core.outcomes import RULES, Outcome
 from batchd.errors import BatchdError
 from batchd.ports import Ledger
-from batchd.store.overview import clock, in_flight_facts, last_move, lease_facts, reason_facts, recent_facts
+from batchd.store.overview import (
+    clock,
+    in_flight_facts,
+    last_move,
+    lease_facts,
+    process_facts,
+    reason_facts,
+    recent_facts,
+)
 from batchd.store.reading import ask, batch_facts, finding_facts, task_facts, waiting_facts
 
 Facts = dict[str, Any]
@@ -61,6 +69,7 @@ def _ledger_facts(desk: Desk, task: str | None, connection: Any) -> Facts:
         "reasons": [_explained(one) for one in reason_facts(connection, task)],
         "findings": sorted(finding_facts(connection), key=lambda one: (one["priority"], one["since"])),
         "leases": lease_facts(connection),
+        "processes": process_facts(connection),
         "last_move": last_move(connection),
     }
 
@@ -135,6 +144,7 @@ def _signs(desk: Desk, told: Facts, tasks: Sequence[Facts]) -> Signs:
     return Signs(
         now=now,
         leases=told["leases"],
+        processes=told["processes"],
         lease_seconds=daemon.lease,
         last_sign=max(signs, default=None),
         due_since=min((one for one in due if one is not None), default=None),
@@ -153,8 +163,8 @@ def _unswept(desk: Desk, task: Facts, now: dt.datetime) -> dt.datetime | None:
 def _troubles(at_work: Facts, tasks: Sequence[Facts], findings: Sequence[Facts]) -> Iterator[Facts]:
     """What keeps a ledger from being called healthy, the worst first; each with the next command."""
     waits = any(one["open_batches"] or one["backlog"] or one["rows"]["retry"] for one in tasks)
-    if at_work["state"] == "none" and waits:
-        yield {"what": at_work["sentence"].partition(":")[0], "next_command": START}
+    if at_work["next_command"] and waits:
+        yield {"what": at_work["sentence"].partition(":")[0], "next_command": at_work["next_command"]}
     if findings:
         first = findings[0]["next_command"]
         yield {"what": f"{plural(len(findings), 'finding needs', 'findings need')} a person", "next_command": first}

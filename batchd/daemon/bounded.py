@@ -9,6 +9,7 @@ import structlog
 from batchd import events
 from batchd.daemon.passes import Passes
 from batchd.daemon.plan import SHORTEST_PAUSE, Plan
+from batchd.daemon.presence import Presence
 from batchd.errors import BatchdError, LeaseLostError, VendorAuthError
 from batchd.pipeline import SENDING, WORKING, StageMaker
 from batchd.ports import Counts, Ledger, Orders, Workplace
@@ -51,6 +52,7 @@ class BoundedRun:
         self._most = plan.bounds.batches
         self._stop = stop
         self._passes = Passes(report)
+        self._presence = Presence(place.store, place.owner)
         self._is_first = True
         self._claims_due = True
         self._claim_after = 0.0
@@ -66,8 +68,11 @@ class BoundedRun:
 
     def _go_on_until_done(self) -> None:
         pause = min(max(self._place.check_interval, SHORTEST_PAUSE), _LONGEST_PAUSE)
-        while not self._stop.asked() and not self._is_done():
-            self._stop.wait(pause)
+        try:
+            while not self._stop.asked() and not self._is_done():
+                self._stop.wait(pause)
+        finally:
+            self._presence.leave()
 
     def _is_done(self) -> bool:
         """One pass; True where it was the last one."""
@@ -84,6 +89,8 @@ class BoundedRun:
         return is_done
 
     def _work(self) -> bool:
+        if self._presence.is_due():
+            self._presence.show()
         done, was_due = Counts(), self._is_due()
         if self._may_claim():
             done.merge(self._claim_all())

@@ -19,6 +19,7 @@ from batchd.daemon.herald import STATUS_EACH, Herald
 from batchd.daemon.jobs import Jobs
 from batchd.daemon.passes import Passes
 from batchd.daemon.plan import every, turn_of
+from batchd.daemon.presence import SHOWN_EACH, Presence
 from batchd.daemon.setup import NoReloads, Reloads, Setup
 from batchd.errors import BatchdError, ConfigError, DatabaseBusyError, DatabaseError
 from batchd.pipeline import BY_ACCOUNT, BY_TASK, HOUSEKEEPING, NEWS
@@ -57,6 +58,7 @@ class Service:
         self._jobs = Jobs()
         self._reloads = reloads or NoReloads()
         self._herald = herald or Herald()
+        self._presence = Presence(setup.place.store, setup.place.owner)
         self._lock = threading.Lock()
         self._planning = threading.Lock()
         self._failure: BaseException | None = None
@@ -84,6 +86,7 @@ class Service:
         finally:
             # Interrupted, it does not wait for the units in hand, which may wait for the vendor.
             self._jobs.end(finishes=finishes)
+        self._presence.leave()
         log.info(events.DAEMON_STOPPED, counts=dict(self._passes.total.numbers))
         if self._failure is not None:
             raise self._failure
@@ -174,6 +177,7 @@ class Service:
         yield "housekeeping", (pause, self._keep_house)
         yield "reload", (pause, self._reload)
         yield "herald", (every(STATUS_EACH), self._herald.tell)
+        yield "presence", (every(SHOWN_EACH), self._presence.show)
 
     def _accounts(self) -> set[str]:
         """Configured ones, and those that open batches belong to: one that has gone from the config is missed there."""

@@ -5,6 +5,7 @@ from batchd.ports.batches import Batches, Tasks
 from batchd.ports.kept import KeptResults
 from batchd.ports.link import Link
 from batchd.ports.notices import Messenger, Notices, UntoldError
+from batchd.ports.processes import Processes
 from batchd.ports.quotas import Quotas
 from batchd.ports.retention import Retention
 from batchd.ports.rows import Contents, Findings, Gates, Requests, Rows
@@ -37,6 +38,7 @@ __all__ = [
     "Notices",
     "Orders",
     "Prices",
+    "Processes",
     "Progress",
     "Quotas",
     "Requests",

@@ -10,6 +10,7 @@ from batchd.ports.audit import Audit
 from batchd.ports.batches import Batches, Tasks
 from batchd.ports.kept import KeptResults
 from batchd.ports.notices import Notices
+from batchd.ports.processes import Processes
 from batchd.ports.quotas import Quotas
 from batchd.ports.retention import Retention
 from batchd.ports.rows import Contents, Findings, Gates, Requests, Rows
@@ -65,6 +66,10 @@ class Ledger(Protocol):
     @property
     def vendor_files(self) -> VendorFiles:
         """Files at vendors that are old enough to go."""
+
+    @property
+    def processes(self) -> Processes:
+        """Processes that run."""
 
     @property
     def events(self) -> Trail:

@@ -35,6 +35,7 @@ LEDGER_RIGHTS: dict[str, tuple[str, ...]] = {
     tables.content.name: (*_ADDS, "DELETE"),
     tables.retention.name: _CHANGES,
     tables.vendor_files.name: _CHANGES,
+    tables.process.name: (*_CHANGES, "DELETE"),
     tables.finding.name: _CHANGES,
     tables.event.name: _ADDS,
     "batchd_v_tasks": _LOOKS,

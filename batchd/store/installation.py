@@ -84,9 +84,10 @@ def _open_batches(connection: Connection) -> list[Batch]:
 
 
 def _forget_the_original(connection: Connection, dialect: LedgerDialect) -> None:
-    """Its processes hold no lease here, its files are not ours to watch, what was found was found there."""
+    """Its processes hold no lease here and are not here, its files are not ours, what was found was found there."""
     for leased in (tables.task, tables.batch):
         connection.execute(sa.update(leased).values(lease_owner=None, lease_expires_at=None))
+    connection.execute(sa.delete(tables.process))
     connection.execute(sa.delete(tables.watch))
     finding = tables.finding
     theirs = sa.or_(finding.c.subject.startswith("batch "), finding.c.subject.startswith("vendor "))

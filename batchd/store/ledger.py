@@ -18,6 +18,7 @@ from batchd.store.findings import SqlFindings
 from batchd.store.gates import SqlGates
 from batchd.store.kept_results import SqlKeptResults
 from batchd.store.notices import SqlNotices
+from batchd.store.processes import SqlProcesses
 from batchd.store.quotas import SqlQuotas
 from batchd.store.requests import SqlRequests
 from batchd.store.retention import SqlRetention
@@ -47,6 +48,7 @@ class SqlLedger:
         self.notices = SqlNotices(connection, dialect)
         self.retention = SqlRetention(connection, dialect)
         self.vendor_files = SqlVendorFiles(connection, dialect)
+        self.processes = SqlProcesses(connection, dialect, is_dead)
 
     def together(self) -> AbstractContextManager[object]:
         """Around writes that nobody waits for one by one."""

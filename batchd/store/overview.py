@@ -83,6 +83,12 @@ def lease_facts(connection: Connection) -> list[Facts]:
     ]
 
 
+def process_facts(connection: Connection) -> list[Facts]:
+    """Runs that have begun and not ended: ``owner``, ``version``, and when each began, was seen, is to be seen by."""
+    process = tables.process
+    return [dict(row) for row in connection.execute(sa.select(process).order_by(process.c.started_at)).mappings()]
+
+
 def last_move(connection: Connection) -> dt.datetime | None:
     """When a batch was last moved on; None where that is long ago, or never was."""
     event = tables.event

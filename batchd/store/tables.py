@@ -237,6 +237,16 @@ vendor_files = Table(
     Column("deleted_at", Moment),
 )
 
+process = Table(
+    "batchd_process",
+    metadata,
+    Column("owner", Unicode(200), primary_key=True),
+    Column("version", Unicode(100), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
 # A view that the command line reads too, apart from the tables: its words are said in one place.
 batches_view = Table(
     "batchd_v_batches",

@@ -115,6 +115,37 @@ def test_a_run_that_is_killed_again_and_again_loses_nothing_and_pays_nothing_twi
     assert (ROWS, ROWS, 1) == (paid["requests_paid"], paid["inputs_paid"], paid["max_paid_per_input"])
 
 
+def at_work(folder: Path) -> dict[str, Any]:
+    """What ``status`` says of processes."""
+    told = subprocess.run(command("status", "--json"), cwd=folder, capture_output=True, text=True, check=False)
+    found: dict[str, Any] = json.loads(told.stdout)["at_work"]
+    return found
+
+
+def test_an_idle_daemon_is_told_from_one_that_was_killed(folder: Path) -> None:
+    """It holds no lease: it says itself that it is there, until it ends. The next one clears away what was left."""
+    kill_once(folder, "id = 2 AND closed_at IS NOT NULL")
+    killed = at_work(folder)
+    with (folder / "run.log").open("ab") as log:
+        daemon = subprocess.Popen(command("run"), cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 60
+        while (found := at_work(folder))["state"] != "idle":
+            assert time.monotonic() < deadline, f"never seen idle: {found}\n{(folder / 'run.log').read_text()}"
+            time.sleep(0.1)
+        owners = query(folder, "SELECT owner FROM batchd_process")
+    finally:
+        daemon.terminate()
+        daemon.wait(60)
+
+    assert (killed["state"], killed["next_command"]) == ("none", "batchd run"), killed
+    assert killed["sentence"].endswith("ended without a word")
+    assert found["sentence"].startswith(f"process {daemon.pid} on ")
+    assert [str(daemon.pid)] == [owner.split("/")[2] for (owner,) in owners]
+    assert [] == query(folder, "SELECT owner FROM batchd_process")
+    assert at_work(folder)["state"] == "not seen"
+
+
 def account(folder: Path) -> dict[str, Any]:
     """What the sandbox was paid for, by its own account."""
     with start_or_join(folder / "sandbox.db", batch_duration=1.0) as handle:

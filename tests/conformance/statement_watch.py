@@ -111,6 +111,7 @@ _SMALL = frozenset(
         "batchd_installation",
         "batchd_watch",
         "batchd_quota",
+        "batchd_process",
         "CONSTANT",
         "longest",
         "json_each",

@@ -26,6 +26,7 @@ SCRIPTS = [
     "004_large_ledgers.sql",
     "005_findings.sql",
     "006_vendor_files.sql",
+    "007_processes.sql",
 ]
 VIEWS = {
     "batchd_v_tasks",

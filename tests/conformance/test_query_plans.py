@@ -46,6 +46,7 @@ from batchd.store import (
     leases,
     meters,
     overview,
+    processes,
     quotas,
     reading,
     requests,
@@ -77,7 +78,6 @@ ABOUT_ALL_THERE_IS = {
     "store/meters.py:_count_reapplied": "the same, for those that were written to after they were closed",
     "store/meters.py:_findings": "closed ones too: there are as many as people were asked",
     "store/overview.py:last_move": "from the newest on, by number, and ends after twenty",
-    "store/overview.py:recent_facts": "sums up what batches came to, as batchd_v_spend_daily does",
     "store/reading.py:finding_facts": "closed ones too: there are as many as people were asked",
     "store/reading.py:_told_of": "the same, and by kind and subject where there are many",
 }
@@ -241,6 +241,7 @@ def commands_that_look(bench: LargeBench) -> None:
         lambda connection: overview.in_flight_facts(connection, "people"),
         overview.backlog_in_all,
         overview.lease_facts,
+        overview.process_facts,
         overview.last_move,
         lambda connection: overview.recent_facts(connection, dt.datetime.now(dt.UTC)),
         overview.reason_facts,
@@ -316,6 +317,9 @@ def what_the_daemon_asks(bench: LargeBench) -> None:
     bench.place.store.transact(lambda ledger: ledger.batches.bring_forward("fake", told))
     bench.place.store.transact(lambda ledger: ledger.quotas.wait(range(100, 140), 100))
     bench.place.store.transact(lambda ledger: ledger.quotas.learn("fake", "gpt-6-luna", Learnt(1000)))
+    bench.place.store.transact(lambda ledger: ledger.processes.forget_others("me", 1.0))
+    bench.place.store.transact(lambda ledger: ledger.processes.show("me", "1", 1.0))
+    bench.place.store.transact(lambda ledger: ledger.processes.leave("me"))
     bench.place.store.transact(lambda ledger: ledger.gates.drop(1, [RowKey(FIRST_OLD)]))
     bench.place.store.transact(lambda ledger: ledger.findings.close_all("batch 77", ["late-batch"]))
 
@@ -350,8 +354,8 @@ STEPS: tuple[Callable[[LargeBench], None], ...] = (
     files_of_old_batches,
 )
 _ASKING = (
-    batches, contents, findings, gates, kept_results, keyed, leases, meters, overview, quotas, reading, requests,
-    retention, rows, tasks, vendor_files,
+    batches, contents, findings, gates, kept_results, keyed, leases, meters, overview, processes, quotas, reading,
+    requests, retention, rows, tasks, vendor_files,
 )  # fmt: skip
 
 

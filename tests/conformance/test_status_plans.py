@@ -52,6 +52,7 @@ _FILL = (
 _QUESTIONS: tuple[Callable[[Any], object], ...] = (
     overview.in_flight_facts,
     overview.lease_facts,
+    overview.process_facts,
     overview.last_move,
     lambda connection: overview.recent_facts(connection, dt.datetime.now(dt.UTC)),
     overview.reason_facts,

@@ -272,3 +272,14 @@ def test_what_the_former_config_had_open_is_let_go_of_once_nothing_works_with_it
         until(lambda: done(paced) == 1, "the row was not done")
 
     assert not too_soon
+
+
+def test_an_idle_service_is_seen_in_the_ledger(bench: Bench) -> None:
+    """From its start to its end, though it holds no lease: whoever looks can tell it from one that was killed."""
+    long_ago = "2020-01-01 00:00:00.000"
+    bench.execute("INSERT INTO batchd_process VALUES ('gone', '0', ?, ?, ?)", long_ago, long_ago, long_ago)
+
+    with Serving(setup_of(replace(bench.place, tasks={"other": IDLE}))):
+        until(lambda: bench.execute("SELECT owner FROM batchd_process") == [(bench.place.owner,)], "it was not seen")
+
+    assert bench.execute("SELECT owner FROM batchd_process") == []
