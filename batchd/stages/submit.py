@@ -174,6 +174,7 @@ class Submit:
             ledger.batches.note_polled(moved, vendor_status=created.status)
             ledger.batches.wait(moved, self._place.check_interval)
             ledger.findings.close("vendor-auth", f"vendor {account.name}")
+            self._end_billing_stop(ledger, batch)
 
         try:
             self._place.store.transact(recorded, lease=lease, step="submit.record")
@@ -186,6 +187,12 @@ class Submit:
         self._counts.add("batches_submitted")
         self._counts.add("rows_submitted", batch.requests)
         log.info(events.SUBMIT_CREATED, vendor_batch=created.id, rows=batch.requests)
+
+    def _end_billing_stop(self, ledger: Ledger, batch: Batch) -> None:
+        """The vendor takes batches of a task that a person let go on by SQL; of a paused one, this was in hand."""
+        stop = "billing-stop", f"task {batch.task}"
+        if ledger.findings.is_open(*stop) and not ledger.tasks.is_paused(batch.task_id):
+            ledger.findings.close(*stop)
 
     def _record_late(self, ledger: Ledger, batch: Batch, created: VendorBatch) -> None:
         now = ledger.batches.get(batch.id)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from batchd import failpoints
+from batchd.core.model import VendorBatch
 from batchd.core.outcomes import Outcome
 from batchd.errors import BatchdError, LeaseLostError, UsageError, VendorUnreachableError
 from batchd.operations import (
@@ -229,22 +230,59 @@ def test_pause_and_resume_are_foreseen_and_on_record(bench: Bench) -> None:
     assert [("pause", "task", None, None, "month end"), ("resume", "task", None, None, "over")] == acts_on_record(bench)
 
 
-def test_the_finding_of_a_billing_stop_that_was_unpaused_by_sql_is_ended_by_resume(bench: Bench) -> None:
-    """The UPDATE lets the task go on and leaves the finding; a resume of the task, paused or not, closes it."""
+def unpaid_task(bench: Bench) -> None:
+    """One pending row, in a task that a billing stop has paused."""
     bench.add_people("one")
     bench.run(SENDING[1])
-    bench.place.store.transact(lambda ledger: ledger.tasks.pause(1, "out of money"))
-    bench.place.store.transact(lambda ledger: ledger.findings.open("billing-stop", "task people"))
+    unpaid(bench)
+
+
+def test_a_billing_stop_that_was_unpaused_by_sql_ends_as_the_vendor_takes_a_batch(bench: Bench) -> None:
+    """The UPDATE lets the task go on; that the vendor takes its batch says that the stop is over."""
+    unpaid_task(bench)
     bench.execute("UPDATE batchd_task SET paused = 0, pause_reason = ''")
-    bench.run_until_quiet()
-    assert [(1, "applied")] == bench.outcomes()
     assert [("billing-stop", "task people")] == bench.findings()
+
+    bench.run_until_quiet()
+
+    assert [(1, "applied")] == bench.outcomes()
+    assert [] == bench.findings()
+
+
+def test_a_resume_ends_the_finding_of_a_billing_stop_that_was_unpaused_by_sql(bench: Bench) -> None:
+    """Before the vendor has taken a batch: on record as any resume."""
+    unpaid_task(bench)
+    bench.execute("UPDATE batchd_task SET paused = 0, pause_reason = ''")
 
     done = resume(bench.place.store, "people", "paid")
 
     assert 1 == done.number
     assert [] == bench.findings()
     assert [("resume", "task", None, None, "paid")] == acts_on_record(bench)
+
+
+def test_a_batch_that_was_in_hand_when_the_money_ended_leaves_the_billing_stop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two creates side by side: one is taken while the other one's refusal has just paused the task."""
+    create = bench.vendor.create_batch
+
+    def create_meanwhile(*arguments: Any) -> VendorBatch:
+        unpaid(bench)
+        return create(*arguments)
+
+    monkeypatch.setattr(bench.vendor, "create_batch", create_meanwhile)
+    bench.add_people("one")
+    bench.run(*SENDING)
+
+    assert [("submitted",)] == bench.execute("SELECT state FROM batchd_batch")
+    assert [("billing-stop", "task people")] == bench.findings()
+
+
+def unpaid(bench: Bench) -> None:
+    """What the refusal of another batch leaves behind."""
+    bench.place.store.transact(lambda ledger: ledger.tasks.pause(1, "out of money"))
+    bench.place.store.transact(lambda ledger: ledger.findings.open("billing-stop", "task people"))
 
 
 def test_a_reapply_is_on_record_once_with_how_many(bench: Bench) -> None:
