@@ -93,8 +93,7 @@ def _judged(signs: Signs, processes: Sequence[Facts]) -> tuple[str, str, str]:
     idle = [one for one in processes if one["state"] == "idle"]
     if idle:
         return "idle", *_idles(signs, idle)
-    # What was left long ago says nothing once somebody else has gone on.
-    left = [one for one in processes if signs.last_sign is None or signs.last_sign <= _good_until(one)]
+    left = [one for one in processes if _is_missed(signs, one)]
     if left:
         return "none", f"no daemon is at work: {_left(signs, left[0])}", _START
     if signs.due_since is not None:
@@ -123,6 +122,13 @@ def _idles(signs: Signs, processes: Sequence[Facts]) -> tuple[str, str]:
         return f"a daemon is there, and leaves work undone: {_overdue(signs, signs.due_since)}; {there}", _LOOK_CLOSER
     nothing = "it has nothing in hand" if signs.waits else "nothing waits for it"
     return f"{there}; {nothing}", ""
+
+
+def _is_missed(signs: Signs, process: Facts) -> bool:
+    # What was left long ago says nothing once somebody else has gone on; nor does what a short command left, where
+    # nothing waits.
+    is_latest = signs.last_sign is None or signs.last_sign <= _good_until(process)
+    return is_latest and (signs.waits or process["seen_at"] is not None)
 
 
 def _good_until(process: Facts) -> dt.datetime:

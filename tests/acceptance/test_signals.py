@@ -66,7 +66,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slot]:
 @pytest.fixture
 def slot(place: Slot) -> Iterator[Slot]:
     """The folder, put back, with nothing to do."""
-    place.begin(0, daemon=PACE, batch_size=2, max_open_batches=99)
+    # A create that is slow because the machine is must not count as one whose end is unknown.
+    place.begin(0, daemon=PACE, batch_size=2, max_open_batches=99, create_timeout="8s", submit_grace="8.1s")
     yield place
     place.vendor.control("DELETE", "faults")
 
