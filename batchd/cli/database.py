@@ -8,12 +8,11 @@ from batchd.cli.lines import say
 from batchd.cli.out import plural, print_json
 from batchd.config import Config, mask_url
 from batchd.errors import UsageError
-from batchd.store import installation, migrate
-from batchd.store.opening import dialect_of
+from batchd.store import by_hand, installation, migrate
 
 
 def upgrade(call: Call, *, only_sql: bool) -> int:
-    """Creates the ledger or brings it up to date; ``only_sql`` prints the DDL and touches nothing."""
+    """Creates the ledger or brings it up to date; ``only_sql`` prints what a DBA runs instead, and touches nothing."""
     config = call.config()
     if only_sql:
         return _print_sql(call, config)
@@ -32,13 +31,13 @@ def upgrade(call: Call, *, only_sql: bool) -> int:
 
 
 def _print_sql(call: Call, config: Config) -> int:
-    scripts = migrate.scripts(dialect_of(config.database_url()))
+    texts = by_hand.texts_for(config.database_url(), config.database.ledger_schema)
     if call.as_json:
-        print_json({"scripts": [{"name": one.name, "sql": one.text} for one in scripts]})
+        print_json({"scripts": [{"name": one.name, "sql": one.sql} for one in texts]})
         return exit_codes.DONE
-    for script in scripts:
-        say(f"-- {script.name}")
-        say(script.text)
+    for text in texts:
+        say(f"-- {text.name}")
+        say(text.sql)
     return exit_codes.DONE
 
 

@@ -24,6 +24,11 @@ def in_schema(script: str, schema: str | None) -> str:
     return _in_code(script, lambda code: _SCHEMA.sub(str(schema), code))
 
 
+def literal(text: str) -> str:
+    """A text as a script writes it, in standard SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def added_column(statement: str) -> tuple[str, str] | None:
     """Table and column where a statement adds one, and has no words for "only where there is none", as in SQLite."""
     found = _ADDED.match("\n".join(_code(line) for line in statement.splitlines()).strip())

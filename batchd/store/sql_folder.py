@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SCRIPT = re.compile(r"^(\d{3})_[a-z_]+\.sql$")
+INSTALLATION = "installation.sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ def scripts_for(database: str) -> list[Script]:
         for path in sorted((sql_root() / database).iterdir(), key=lambda path: path.name)
         if _SCRIPT.match(path.name)
     ]
+
+
+def installation_text(database: str) -> str:
+    """What writes the ledger's one row, with ``:bound_to`` and ``:ledger_version`` for its values."""
+    return (sql_root() / database / INSTALLATION).read_text(encoding="utf-8")
 
 
 def newest_version() -> int:

@@ -1,7 +1,9 @@
 """Setting up: init, check-config, db, config-schema."""
 
+import contextlib
 import json
 import shutil
+import sqlite3
 
 from tests.acceptance.cli_world import CONFIG, World
 
@@ -73,6 +75,27 @@ def test_the_ddl_can_be_read_without_touching_anything(empty: World) -> None:
     assert printed.returncode == 0
     assert "CREATE TABLE IF NOT EXISTS batchd_batch" in printed.stdout
     assert not (empty.folder / "people.db").exists()
+
+
+def test_a_dba_makes_the_ledger_with_nothing_but_the_printed_sql(empty: World) -> None:
+    """What `db upgrade --sql` prints, run in one go, is a ledger that batchd works with; `db upgrade` adds nothing."""
+    empty.make_table(3)
+    printed = empty.run("db", "upgrade", "--sql").stdout
+    parts = empty.run_json("db", "upgrade", "--sql")["scripts"]
+    with contextlib.closing(sqlite3.connect(empty.folder / "people.db")) as database:
+        database.executescript(printed)
+
+    checked = empty.run("check-config")
+    sent = empty.run("submit", "--batch-size", "2")
+    ran = empty.run("run", "--until-idle")
+    upgraded = empty.run_json("db", "upgrade")
+
+    assert [0, 0, 0] == [one.returncode for one in (checked, sent, ran)], checked.stdout + sent.stderr + ran.stderr
+    assert [(3,)] == empty.sql("SELECT count(*) FROM people WHERE processed_at IS NOT NULL")
+    assert [("wal",)] == empty.sql("PRAGMA journal_mode")
+    assert ([], upgraded["ledger_version"]) == (upgraded["ran"], int(parts[-2]["name"][:3]))
+    assert "installation.sql" == parts[-1]["name"]
+    assert all(f"-- {one['name']}\n{one['sql']}" in printed for one in parts)
 
 
 def test_a_copied_database_is_refused_until_a_person_says_what_it_is(world: World) -> None:

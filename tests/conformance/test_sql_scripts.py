@@ -136,10 +136,10 @@ def test_each_statement_parses(path: Path) -> None:
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_each_server_has_every_script(server: str) -> None:
-    """The numbered ones are SQLite's; every server has roles besides."""
-    numbered = {path.name for path in (SQL / "sqlite").glob("*.sql")}
+    """The numbered ones and the row of the installation are SQLite's; every server has roles besides."""
+    of_sqlite = {path.name for path in (SQL / "sqlite").glob("*.sql")}
 
-    assert numbered | {"roles_installer.sql", "roles_runtime.sql"} == {
+    assert of_sqlite | {"roles_installer.sql", "roles_runtime.sql"} == {
         path.name for path in SCRIPTS if path.parent.name == server
     }
 
@@ -267,6 +267,23 @@ def test_the_reader_sees_everything_but_content_and_changes_nothing(server: str)
 
     assert set(LEDGER_RIGHTS) - {"batchd_content"} == set(granted)
     assert {verb for verbs in granted.values() for verb in verbs} == {"SELECT"}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_row_of_an_installation_is_whole_and_never_written_over(server: str) -> None:
+    """Every column in order, where there is no row; then the version, where it is higher than the one that is there."""
+    insert, update = parsed(server, read(server, "installation.sql"))
+    own = {"postgresql": "batchd.batchd_installation", "mssql": "batchd.batchd_installation"}
+    name = own.get(server, "batchd_installation")
+
+    assert isinstance(insert, exp.Insert)
+    assert [one.name for one in insert.this.expressions] == [one.name for one in tables.installation.columns]
+    assert [select.sql() for select in insert.expression.selects][2:4] == [":bound_to", ":ledger_version"]
+    assert f"WHERE NOT EXISTS (SELECT 1 FROM {name});" in code(read(server, "installation.sql"))
+    assert isinstance(update, exp.Update)
+    assert (f"UPDATE {name} SET ledger_version = :ledger_version WHERE ledger_version < :ledger_version") == update.sql(
+        comments=False
+    )
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.name}")

@@ -42,7 +42,7 @@ def section(text: str, name: str) -> str:
 def ledger() -> dict[str, set[str]]:
     """Columns of every table and view that the DDL makes."""
     with closing(sqlite3.connect(":memory:")) as database:
-        for script in sorted((ROOT / "sql" / "sqlite").glob("*.sql")):
+        for script in sorted((ROOT / "sql" / "sqlite").glob("0*.sql")):
             database.executescript(script.read_text(encoding="utf-8"))
         made = database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
         return {name: {row[1] for row in database.execute(f"PRAGMA table_info({name})")} for (name,) in made}

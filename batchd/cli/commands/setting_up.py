@@ -173,7 +173,7 @@ def db_upgrade(
     config: ConfigOption = None,
     as_json: JsonOption = False,
     only_sql: Annotated[
-        bool, typer.Option("--sql", help="Print the DDL for a DBA to read and run; touch nothing.")
+        bool, typer.Option("--sql", help="Print the SQL for a DBA to read and run; touch nothing.")
     ] = False,
 ) -> None:
     """Create the ledger's tables, or bring them up to date."""

@@ -173,3 +173,9 @@ class LedgerDialect(Protocol):
 
     def statements(self, script: str, ledger_schema: str | None) -> list[str]:
         """The statements of one script of DDL, for a ledger in this schema."""
+
+    def script_for(self, script: str, ledger_schema: str | None) -> str:
+        """One script whole, as the database's own client takes it, for a ledger in this schema."""
+
+    def literal(self, text: str) -> str:
+        """A text as a script writes it, in quotes."""

@@ -44,7 +44,7 @@ from batchd.store.dialects.reflected import column_info, key_column
 from batchd.store.dialects.row_write import RowWrite
 from batchd.store.dialects.server_dialect import ServerDialect
 from batchd.store.dialects.servers import CONNECT_SECONDS, LOCK_SECONDS, listen_for_refusals, place_of
-from batchd.store.scripts import in_schema, until_go
+from batchd.store.scripts import until_go
 
 _PORT = 1433
 # What filtered indexes ask of a session, and an end to waiting for locks. XACT_ABORT is off, so that a question which
@@ -227,7 +227,11 @@ class MssqlDialect(ServerDialect):
 
     def statements(self, script: str, ledger_schema: str | None) -> list[str]:
         """Batch by batch, as sqlcmd does."""
-        return until_go(in_schema(script, ledger_schema))
+        return until_go(self.script_for(script, ledger_schema))
+
+    def literal(self, text: str) -> str:
+        """As national text: plain text has the characters of a code page only."""
+        return f"N{super().literal(text)}"
 
     def _read_plainly(self, context: ExceptionContext) -> None:
         """A view may lead to where there are no snapshots: another database, a table in memory."""

@@ -179,6 +179,14 @@ class MysqlDialect(ServerDialect):
         place = [f"USE {_quoted(ledger_schema)}"] if ledger_schema else []
         return [*place, *until_semicolon(script)]
 
+    def script_for(self, script: str, ledger_schema: str | None) -> str:
+        """A schema is a database here; without one the script runs in the client's."""
+        return f"USE {_quoted(ledger_schema)};\n{script}" if ledger_schema else script
+
+    def literal(self, text: str) -> str:
+        """A backslash begins an escape."""
+        return super().literal(text.replace("\\", "\\\\"))
+
 
 def _quoted(name: str) -> str:
     return f"`{name.replace('`', '``')}`"

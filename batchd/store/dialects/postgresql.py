@@ -51,7 +51,6 @@ from batchd.store.dialects.servers import (
     ping_after_idleness,
     place_of,
 )
-from batchd.store.scripts import in_schema
 from batchd.store.types import AsGiven
 
 _PORT = 5432
@@ -197,4 +196,4 @@ class PostgresqlDialect(ServerDialect):
 
     def statements(self, script: str, ledger_schema: str | None) -> list[str]:
         """The server takes a whole script at once, and as one transaction."""
-        return [in_schema(script, ledger_schema)]
+        return [self.script_for(script, ledger_schema)]

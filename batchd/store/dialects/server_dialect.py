@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select
 from batchd.core.tasks import KeyColumn
 from batchd.store.dialects import reflected
 from batchd.store.dialects.base import Fault, Mask, Refusal
+from batchd.store.scripts import in_schema, literal
 
 
 class KnownErrors(Protocol):
@@ -95,3 +96,11 @@ class ServerDialect:
 
     def prepare(self, engine: Engine) -> None:
         """Nothing: the DDL says it all."""
+
+    def script_for(self, script: str, ledger_schema: str | None) -> str:
+        """The schema's name stands before each of the ledger's."""
+        return in_schema(script, ledger_schema)
+
+    def literal(self, text: str) -> str:
+        """As standard SQL has it."""
+        return literal(text)

@@ -35,6 +35,7 @@ from batchd.store.dialects.reflected import needed_columns, primary_key, reflect
 from batchd.store.dialects.row_by_row import insert_each, update_each
 from batchd.store.dialects.row_write import RowWrite
 from batchd.store.dialects.servers import DRIVER_REFUSALS, listen_for_refusals
+from batchd.store.scripts import literal
 from batchd.store.types import AsGiven
 
 _CLOCK = "%Y-%m-%d %H:%M:%f"
@@ -241,6 +242,15 @@ class SqliteDialect:
                 found.append(current.strip())
                 current = ""
         return found
+
+    def script_for(self, script: str, ledger_schema: str | None) -> str:
+        """As it is."""
+        del ledger_schema
+        return script
+
+    def literal(self, text: str) -> str:
+        """As standard SQL has it."""
+        return literal(text)
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:

@@ -1,0 +1,19 @@
+-- Which installation this ledger is, SQLite: the one row of batchd_installation, and the version that the numbered
+-- scripts have brought it to.
+--
+-- `batchd db upgrade` writes both by itself. For a DBA `batchd db upgrade --sql` prints this after the scripts, with
+-- the two values put in; run it once they have all run without an error. Safe to run again: an installation that is
+-- there stays as it is, and a newer ledger keeps its version.
+--
+-- bound_to is the database file, by its whole path on the machine that printed this: print it where batchd will run.
+-- batchd refuses to work at another place, and names both; before the first batch an UPDATE of bound_to sets it right,
+-- later `batchd db adopt`.
+
+-- People can read while batchd writes. It stays with the file.
+PRAGMA journal_mode = WAL;
+
+INSERT INTO batchd_installation (id, installation_id, bound_to, ledger_version, created_at)
+SELECT 1, lower(hex(randomblob(16))), :bound_to, :ledger_version, strftime('%Y-%m-%d %H:%M:%f', 'now')
+WHERE NOT EXISTS (SELECT 1 FROM batchd_installation);
+
+UPDATE batchd_installation SET ledger_version = :ledger_version WHERE ledger_version < :ledger_version;
