@@ -269,6 +269,25 @@ def test_the_reader_sees_everything_but_content_and_changes_nothing(server: str)
     assert {verb for verbs in granted.values() for verb in verbs} == {"SELECT"}
 
 
+def test_mysqls_installer_may_make_and_change_each_table_and_view() -> None:
+    """Its rights are on names, so each new table needs a line there; the other servers' are on the schema."""
+    granted = {
+        name: set(verbs.split(", "))
+        for verbs, name in re.findall(r"GRANT ([A-Z ,]+) ON (\w+) TO batchd_installer;", installer("mysql"))
+    }
+    on_tables = {"CREATE", "ALTER", "INDEX", "REFERENCES", "SELECT", "INSERT", "UPDATE", "DELETE"}
+    on_views = {"CREATE", "CREATE VIEW", "SHOW VIEW", "DROP", "SELECT"}
+    wanted = {table.name: on_tables for table in tables.metadata.sorted_tables}
+
+    assert granted == wanted | {name: on_views for name in LEDGER_RIGHTS if name not in wanted}
+
+
+@pytest.mark.parametrize("server", ["postgresql", "mssql"])
+def test_the_other_installers_need_no_line_for_a_table(server: str) -> None:
+    """Who may make tables in the schema owns what it has made there."""
+    assert re.findall(r"batchd_(?!installer)\w+", installer(server)) == []
+
+
 @pytest.mark.parametrize("server", SERVERS)
 def test_the_row_of_an_installation_is_whole_and_never_written_over(server: str) -> None:
     """Every column in order, where there is no row; then the version, where it is higher than the one that is there."""
@@ -299,6 +318,10 @@ def test_the_schema_is_named_where_it_can_be_replaced(path: Path) -> None:
     else:
         bare = {name for schema, name in objects if not schema} - named
         assert [name for name in bare if name in LEDGER_RIGHTS] == []
+
+
+def installer(server: str) -> str:
+    return code(read(server, "roles_installer.sql"))
 
 
 def table_named(name: str) -> sa.Table:
