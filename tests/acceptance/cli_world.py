@@ -14,7 +14,7 @@ from batchd.store.opening import open_database
 from tests.planted import RESUME
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 CONFIG = """\
 [database]

@@ -10,7 +10,7 @@ from tests.acceptance.cli_world import command_environment
 from tests.drills.forking import Ended
 from tests.drills.slot import Slot
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 RUN = ("run", "--until-idle")
 DONE = Ended(0, None)
 INTERRUPTED = Ended(130, None)

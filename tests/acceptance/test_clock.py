@@ -15,7 +15,7 @@ from tests.drills.scenarios import route, routes
 from tests.drills.slot import Slot
 from tests.small_disk import not_run
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 HOUR = 3600
 ROWS = 32
 # libfaketime fails the absolute sleeps of Python's time.sleep, so that one waits in another way here.

@@ -15,7 +15,7 @@ from tests.drills.forking import Ended, Process
 from tests.drills.slot import Slot
 from tests.small_disk import SmallDisk
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 ROWS = 32
 DONE = Ended(0, None)
 ROWS_LEFT = Ended(3, None)

@@ -8,7 +8,7 @@ from tests.conformance.stores import moment
 from tests.drills.scenarios import Happening
 from tests.drills.slot import Slot
 
-_PATIENCE = 10.0
+_PATIENCE = 30.0
 _TOLERANCE = 3.0
 
 

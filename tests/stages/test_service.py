@@ -15,7 +15,7 @@ from batchd.ports import ConfiguredTask, Counts, Workplace
 from batchd.stop import Stop
 from tests.stages.bench import Bench, person_task
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 # Its rows are never due: a task beside the one that has some.
 IDLE = ConfiguredTask(person_task(name="other", pending="0 = 1"))
 

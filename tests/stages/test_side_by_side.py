@@ -23,7 +23,7 @@ from tests.fakes.vendor import FakeVendor, unclear
 from tests.stages.bench import GOOD_ANSWER, Bench
 
 POLL, COLLECT, APPLY = CHECKING[1:]
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class WaitingVendor(FakeVendor):

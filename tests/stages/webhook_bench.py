@@ -17,7 +17,7 @@ from batchd.webhooks.refusals import Refusals
 from tests.stages.bench import Bench
 
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
-PATIENCE = 5.0
+PATIENCE = 20.0
 
 
 @dataclass

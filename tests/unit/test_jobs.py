@@ -10,7 +10,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from batchd.daemon.jobs import Jobs
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 # Longer than any test.
 SELDOM = IntervalTrigger(hours=9, timezone="UTC")
 

@@ -8,7 +8,7 @@ import pytest
 
 from batchd.ports import Link
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Transfers:

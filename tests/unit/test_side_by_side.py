@@ -12,7 +12,7 @@ import structlog
 from batchd.ports import Counts
 from batchd.side_by_side import Pair, ahead, each
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Gathering:
