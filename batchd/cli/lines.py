@@ -10,7 +10,8 @@ from typing import TextIO
 
 _COMMAND = re.compile(
     r"(?<![\w./-])batchd (submit|check|run|status|batches|show|failures|verify|runbook|retry|reapply|pause|resume"
-    r"|cancel|healthcheck|resolve|init|check-config|doctor|config-schema|sandbox|demo|db upgrade|db adopt|db grants|db)"
+    r"|cancel|healthcheck|notify-test|resolve|init|check-config|doctor|config-schema|sandbox|demo"
+    r"|db upgrade|db adopt|db grants|db)"
     r"\b(?! --config)"
 )
 # What reads no config, or more words before its options.

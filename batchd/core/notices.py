@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from batchd.core.findings import KINDS, page_of
+from batchd.core.findings import KINDS, WORTH_KNOWING, page_of
 from batchd.core.model import Moment
+
+# Told because somebody asked for it, to see whether it is heard; no finding is of this kind.
+_TRIAL = "test"
+_TRIAL_PAGE = "docs/how-to/be-notified.md"
+_TRIAL_MEANING = "somebody tries whether findings of batchd are heard here; nothing is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,15 @@ class Notice:
     @property
     def text(self) -> str:
         """All of it in one line."""
-        meaning = KINDS[self.kind].meaning if self.kind in KINDS else "a kind that this batchd does not know"
+        meaning = self._meaning or "a kind that this batchd does not know"
         detail = f" ({self.detail})" if self.detail else ""
         return f"batchd: {self.kind} ({self.subject}): {meaning}{detail}; next: {self.next_command}"
+
+    @property
+    def _meaning(self) -> str:
+        if self.kind == _TRIAL:
+            return _TRIAL_MEANING
+        return KINDS[self.kind].meaning if self.kind in KINDS else ""
 
     def facts(self) -> dict[str, Any]:
         """What a program is told; all but ``priority`` are texts."""
@@ -40,9 +51,14 @@ class Notice:
             "priority": self.priority,
             "kind": self.kind,
             "subject": self.subject,
-            "meaning": KINDS[self.kind].meaning if self.kind in KINDS else "",
+            "meaning": self._meaning,
             "detail": self.detail,
             "since": self.since.isoformat(timespec="seconds"),
             "next_command": self.next_command,
-            "page": page_of(self.kind),
+            "page": _TRIAL_PAGE if self.kind == _TRIAL else page_of(self.kind),
         }
+
+
+def trial_notice(now: Moment) -> Notice:
+    """One that tells of nothing, for a look whether it arrives."""
+    return Notice(0, _TRIAL, "notify", WORTH_KNOWING, "", "batchd status", now)

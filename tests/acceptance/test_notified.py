@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from batchd.cli.telling import next_command
 from tests.acceptance.cli_world import REPOSITORY, World
 from tests.fakes.ears import Ears, listening
 
@@ -88,6 +89,44 @@ def test_check_config_looks_at_the_ways_and_tells_nobody(world: World, ears: Ear
     assert (0, 10, 10) == (good.returncode, no_program.returncode, no_url.returncode)
     assert [] == ears.heard
     assert "T0PSECRET" not in good.stdout + good.stderr
+
+
+def test_a_trial_shows_whether_each_way_is_heard(world: World, ears: Ears) -> None:
+    """The real ways, with a document like a finding's; why one fails in a word, and what next. No ledger is needed."""
+    heard = world.folder / "heard"
+    tell = program(world.folder, "tell", f'#!/bin/sh\necho "$BATCHD_FINDING_TEXT" > {heard}\n')
+    world.write_config(f'[notify]\nwebhook = "{ears.url}/T0PSECRET"\ncommand = ["{tell}"]\n')
+    good = world.run("notify-test")
+    ears.status = 404
+    world.write_config(f'[notify]\nwebhook = "{ears.url}/T0PSECRET"\ncommand = ["sh", "-c", "exit 3"]\n')
+    bad, document = world.run("notify-test"), world.run("notify-test", "--json")
+    world.write_config()
+    without = world.run("notify-test")
+
+    (path, _, told), *_ = ears.heard
+    assert ("/T0PSECRET", "test", "notify") == (path, told["kind"], told["subject"])
+    assert "nothing is wrong" in told["text"]
+    assert heard.read_text("utf-8").strip() == told["text"]
+    assert good.stdout.splitlines() == [
+        f"ok       {way}: told; see whether it has arrived" for way in ("webhook", "command")
+    ]
+    assert "problem  webhook: http_404\n         next: see whether the URL is still right" in bad.stdout
+    assert "problem  command: exit_3\n         next: run the program by hand" in bad.stdout
+    assert [("webhook", False, "http_404"), ("command", False, "exit_3")] == [
+        (one["way"], one["told"], one["code"]) for one in json.loads(document.stdout)["ways"]
+    ]
+    assert "has no [notify]" in without.stderr
+    assert (0, 1, 1, 10) == tuple(one.returncode for one in (good, bad, document, without))
+    assert "T0PSECRET" not in "".join(one.stdout + one.stderr for one in (good, bad, document))
+
+
+def test_every_code_of_a_way_that_failed_has_a_next_command() -> None:
+    """Those that the messengers make; a new one needs its own."""
+    text = (REPOSITORY / "batchd" / "messengers.py").read_text(encoding="utf-8")
+    codes = set(re.findall(r'"(\w+)(?:_\{[^"]*)?"', "".join(re.findall(r"raise UntoldError\([^\n]*", text))))
+
+    assert {"timeout", "unreachable", "not_found", "not_started", "http", "exit", "signal"} == codes
+    assert all(next_command(code) for code in (*codes, "http_503", "exit_1", "signal_9"))
 
 
 def test_the_mail_of_the_how_to_is_sent_as_it_stands_there(refusing: World) -> None:

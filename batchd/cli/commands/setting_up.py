@@ -1,4 +1,4 @@
-"""init, check-config, doctor, config-schema, db, sandbox, demo: setting up and trying out."""
+"""init, check-config, doctor, notify-test, config-schema, db, sandbox, demo: setting up and trying out."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command("init")(init)
     app.command("check-config")(check_config)
     app.command("doctor")(doctor)
+    app.command("notify-test")(notify_test)
     app.command("config-schema")(config_schema)
     app.command("sandbox")(sandbox)
     app.command("demo")(demo)
@@ -86,6 +87,17 @@ def doctor(
         return doctoring.doctor(call)
 
     conduct(call_of(ctx, config, task, as_json), command)
+
+
+def notify_test(ctx: typer.Context, *, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Tell people that nothing is wrong, by each way of the config, to see whether they hear it."""
+
+    def command(call: Call) -> int:
+        from batchd.cli import telling
+
+        return telling.notify_test(call)
+
+    conduct(call_of(ctx, config, None, as_json), command)
 
 
 def config_schema(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
