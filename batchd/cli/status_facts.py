@@ -162,8 +162,7 @@ def _unswept(desk: Desk, task: Facts, now: dt.datetime) -> dt.datetime | None:
 
 def _troubles(at_work: Facts, tasks: Sequence[Facts], findings: Sequence[Facts]) -> Iterator[Facts]:
     """What keeps a ledger from being called healthy, the worst first; each with the next command."""
-    waits = any(one["open_batches"] or one["backlog"] or one["rows"]["retry"] for one in tasks)
-    if at_work["next_command"] and waits:
+    if at_work["next_command"]:
         yield {"what": at_work["sentence"].partition(":")[0], "next_command": at_work["next_command"]}
     if findings:
         first = findings[0]["next_command"]
