@@ -14,6 +14,7 @@ from batchd.cli.main import app
 from batchd.core.findings import KINDS
 from batchd.core.outcomes import Outcome
 from batchd.core.states import BatchState
+from batchd.store.sql_folder import newest_version
 from scripts import reference_docs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +23,9 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "tests" / "README.md"
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^\s*```.*?^\s*```", re.MULTILINE | re.DOTALL)
 SHELL = re.compile(r"^\s*```sh\n(.*?)^\s*```", re.MULTILINE | re.DOTALL)
+
+# As `--version` and `check-config` print it.
+LEDGER_VERSION = re.compile(r"(?:\(ledger version |\bledger: version )(\d+)")
 
 
 def page(name: str) -> str:
@@ -116,6 +120,14 @@ def test_commands_in_examples_exist(path: Path) -> None:
     wrong = [" ".join(words) for words in called if not _is_command(words)]
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_ledger_version_shown_is_todays(path: Path) -> None:
+    """Where a page shows which version of the ledger a command prints, it is the one that it prints now."""
+    shown = LEDGER_VERSION.findall(path.read_text(encoding="utf-8"))
+
+    assert [] == [version for version in shown if int(version) != newest_version()]
 
 
 def test_every_page_is_in_the_index() -> None:
