@@ -16,6 +16,9 @@ T = TypeVar("T")
 # So many lines a section has at most, the first number with which all sections fit the screen; else the last.
 _MOST = (20, 12, 8, 6, 5, 4, 3, 2)
 _MOST_PAUSED = 2
+# So many lines the sentence of a finding has at most: its end says why, so it is cut only where there is no room.
+_SENTENCE = 12
+_SHORT_SENTENCE = 2
 
 
 def status_lines(document: Facts, width: int, height: int | None) -> list[str]:
@@ -27,10 +30,10 @@ def status_lines(document: Facts, width: int, height: int | None) -> list[str]:
         height: its lines; None where there is no end of them, so that nothing is left out.
     """
     if height is None:
-        return _spaced(_sections(document, width, None))
+        return _spaced(_sections(document, width, None, _SENTENCE))
     lines: list[str] = []
-    for most in _MOST:
-        sections = _sections(document, width, most)
+    for most, sentence in ((_MOST[0], _SENTENCE), *((most, _SHORT_SENTENCE) for most in _MOST)):
+        sections = _sections(document, width, most, sentence)
         # Headings hold the sections apart too, where there is no room for blank lines.
         for lines in (_spaced(sections), [line for section in sections for line in section]):
             if len(lines) <= height:
@@ -38,14 +41,14 @@ def status_lines(document: Facts, width: int, height: int | None) -> list[str]:
     return lines
 
 
-def _sections(document: Facts, width: int, most: int | None) -> list[list[str]]:
+def _sections(document: Facts, width: int, most: int | None, sentence: int) -> list[list[str]]:
     return [
         _head(document, width),
         _in_flight(document, width, most),
         _backlog(document, width, most),
         _failed(document, width, most),
         _cost(document, width, most),
-        _findings(document, width, None if most is None else most // 2 + 1),
+        _findings(document, width, None if most is None else most // 2 + 1, sentence),
     ]
 
 
@@ -257,7 +260,7 @@ def _together(tasks: Sequence[Facts]) -> list[str]:
     ]
 
 
-def _findings(document: Facts, width: int, most: int | None) -> list[str]:
+def _findings(document: Facts, width: int, most: int | None, sentence: int) -> list[str]:
     if not document["findings"]:
         return ["FINDINGS   none"]
     shown, more = _first(document["findings"], most, "finding", "findings", "batchd status | more")
@@ -266,7 +269,7 @@ def _findings(document: Facts, width: int, most: int | None) -> list[str]:
         for_long = lasting((document["at"] - one["since"]).total_seconds())
         lines.append(cut(f"! {one['kind']}: {one['subject']}, for {for_long}", width))
         detail = f" ({one['detail']})" if one["detail"] else ""
-        lines += wrapped(f"{one['meaning']}{detail}", width, "  ", 2)
+        lines += wrapped(f"{one['meaning']}{detail}", width, "  ", sentence)
         lines += wrapped(f"next: {one['next_command']}", width, "  ", 2)
     return [*lines, *more]
 

@@ -110,6 +110,29 @@ def test_it_is_one_screen(make: Callable[[Path], Told], tmp_path: Path) -> None:
         assert "  … and 7 findings more: batchd status | more" in lines
 
 
+def test_the_reason_of_a_finding_is_cut_only_where_there_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end says why: a pipe has all of it, and so has a screen with room for it; elsewhere it is two lines."""
+    why = "cannot use the spool folder: " + "there is something other than a folder on its path, " * 4 + "at its end"
+    found = {
+        "kind": "spool-unusable",
+        "subject": "spool",
+        "priority": 1,
+        "since": MOMENT,
+        "next_command": "batchd status",
+    }
+    monkeypatch.setattr(status_facts, "finding_facts", lambda _: [found | {"meaning": "no file", "detail": why}])
+    told = Told(tmp_path, "resumes")
+    piped = screen(told)
+    roomy, tight = screen(told, 80, len(piped)), screen(told, 80, len([line for line in piped if line]) - 1)
+
+    assert "at its end)" in " ".join(line.strip() for line in piped)
+    assert roomy == piped
+    assert tight[-2].endswith("…")
+    assert tight[-4].startswith("! spool-unusable")
+
+
 def test_what_is_left_out_matters_least(tmp_path: Path) -> None:
     """The oldest batches, the largest backlogs and the most frequent reasons are shown."""
     lines = screen(crowded(tmp_path), 80, 30)
