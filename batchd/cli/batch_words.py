@@ -5,6 +5,7 @@ from typing import Any
 
 from batchd.cli.at_work import PARTS_OF_AN_OWNER
 from batchd.core.findings import REPORTS
+from batchd.core.outcomes import Outcome
 from batchd.core.states import ENDS
 
 Facts = Mapping[str, Any]
@@ -26,7 +27,23 @@ def state_words(batch: Facts) -> str:
         return f"held at {batch['held_from']}"
     if state == "submitted":
         return f"at the vendor, {_answered(batch)}"
+    if state == "abandoned" and _may_be_there(batch):
+        return "given up"
     return _WORDS.get(state, state)
+
+
+def vendor_id_words(batch: Facts) -> str:
+    """Its id at the vendor; without one, what is known of it there."""
+    if batch["vendor_batch_id"]:
+        return str(batch["vendor_batch_id"])
+    if "submitting" in (batch["state"], batch["held_from"]) or _may_be_there(batch):
+        return "nobody knows whether it was created there"
+    return "never sent" if batch["state"] in _ENDS else "not sent yet"
+
+
+def _may_be_there(batch: Facts) -> bool:
+    """Whether the vendor has it, or may have it: rows of a batch that is given up then count as paid for."""
+    return bool(batch["vendor_batch_id"]) or Outcome.MISSING in batch["outcomes"]
 
 
 def next_command(batch: Facts) -> str:

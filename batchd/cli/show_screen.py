@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 
-from batchd.cli.batch_words import actor_words, state_words
+from batchd.cli.batch_words import actor_words, state_words, vendor_id_words
 from batchd.cli.checking import outcome_words
 from batchd.cli.out import dollars, plural, shown
 from batchd.cli.screen import Column, padded, table, wrapped
@@ -57,7 +57,7 @@ def _header(batch: Facts, now: dt.datetime) -> Iterator[tuple[str, str]]:
     yield "task", batch["task"]
     yield "state", f"{state_words(batch)}; {_age(batch, now)}"
     yield "built", shown(batch["created_at"])
-    yield "vendor", f"{batch['vendor']}, {batch['vendor_batch_id'] or 'not sent yet'}"
+    yield "vendor", f"{batch['vendor']}, {vendor_id_words(batch)}"
     yield "vendor says", _vendor_words(batch, now)
     yield "requests", f"{batch['requests']:,} in {batch['input_bytes']:,} bytes, try {batch['attempt']}"
     yield "outcomes", outcome_words(batch["outcomes"])
