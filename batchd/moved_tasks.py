@@ -37,7 +37,8 @@ def moved_from(
 
 def _same_job(ledger: Ledger, other: TaskRecord, definition: TaskDefinition) -> bool:
     """Under another key too: it is the same rows that would be written."""
-    former = ledger.tasks.last_definition(other.id)
-    if former is None or former.written_table.lower() != definition.written_table.lower():
-        return False
-    return bool(set(former.outputs) & set(definition.outputs))
+    return any(
+        former.written_table.lower() == definition.written_table.lower()
+        and set(former.outputs) & set(definition.outputs)
+        for former in ledger.tasks.definitions(other)
+    )

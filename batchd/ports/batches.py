@@ -28,8 +28,8 @@ class Tasks(Protocol):
     def all(self) -> list[TaskRecord]:
         """Every task that the ledger knows, configured or not."""
 
-    def last_definition(self, task_id: int) -> TaskDefinition | None:
-        """The definition that was written down last; None where there is none."""
+    def definitions(self, task: TaskRecord) -> list[TaskDefinition]:
+        """Every definition it had over the table and key that it has now; else the one that was written down last."""
 
     def has_open_work(self, task_id: int) -> bool:
         """True while a gate or a batch of the task is open."""

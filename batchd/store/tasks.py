@@ -71,11 +71,13 @@ class SqlTasks:
         """Every task, in the order they came."""
         return [_record(row) for row in self._connection.execute(sa.select(tables.task).order_by(tables.task.c.id))]
 
-    def last_definition(self, task_id: int) -> TaskDefinition | None:
-        """What the task was when it was last claimed for."""
+    def definitions(self, task: TaskRecord) -> list[TaskDefinition]:
+        """Every definition it had over the table and key that it has now; else the one that came last."""
         version = tables.task_version
-        newest = self._connection.scalar(sa.select(sa.func.max(version.c.id)).where(version.c.task_id == task_id))
-        return None if newest is None else self.definition(int(newest))
+        # A definition that is taken up again keeps its old row, so the last row need not be the last one at work.
+        query = sa.select(version.c.definition).where(version.c.task_id == task.id).order_by(version.c.id.desc())
+        every = [TaskDefinition.model_validate_json(text) for text in self._connection.scalars(query)]
+        return [one for one in every if one.fingerprint == task.fingerprint] or every[:1]
 
     def has_open_work(self, task_id: int) -> bool:
         """Open batches, or gates that wait for something."""

@@ -300,7 +300,7 @@ def what_the_daemon_asks(bench: LargeBench) -> None:
         lambda ledger: ledger.tasks.find("people"),
         lambda ledger: ledger.tasks.has_open_work(1),
         lambda ledger: ledger.tasks.remembers_rows(1),
-        lambda ledger: ledger.tasks.last_definition(1),
+        lambda ledger: [ledger.tasks.definitions(one) for one in ledger.tasks.all()],
         lambda ledger: ledger.tasks.seconds_since_batch(1),
         lambda ledger: ledger.tasks.seconds_since_sweep(1),
         lambda ledger: ledger.findings.was_told("late-batch", "batch 77", "x"),

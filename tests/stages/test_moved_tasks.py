@@ -53,6 +53,26 @@ def test_a_task_renamed_without_a_word_is_not_claimed_for(bench: Bench) -> None:
     assert [(1, "applied")] == bench.outcomes()
 
 
+def test_a_task_that_went_back_to_its_table_is_known_under_a_new_name(bench: Bench) -> None:
+    """Its last definition is an old one, taken up again: what it was in between says nothing of the rows in work."""
+    bench.add_people("one")
+    bench.run_until_quiet()
+    bench.execute("CREATE TABLE others AS SELECT * FROM person")
+    bench.execute("UPDATE others SET done_at = NULL")
+    bench.configure(definition=person_task(table="others"))
+    bench.run_until_quiet()
+    bench.configure(definition=person_task())
+    bench.add_people("three", first=2)
+    bench.run(*CLAIM)
+    renamed = ConfiguredTask(person_task(name="staff"))
+    bench.place = replace(bench.place, tasks={"staff": renamed}, configured=frozenset({"staff"}))
+
+    bench.run(*CLAIM)
+
+    assert [("task-moved", "task staff")] == bench.findings()
+    assert 3 == len(bench.states())
+
+
 def test_a_task_renamed_without_a_word_does_not_ask_again_what_is_done(bench: Bench) -> None:
     """Without a predicate the ledger alone knows what is done: a new name would pay for the whole table again."""
     bench.configure(definition=person_task(pending=None))

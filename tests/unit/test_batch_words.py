@@ -30,9 +30,7 @@ BATCH: dict[str, Any] = {"state": "built", "held_from": None, "vendor_batch_id":
         ({"state": "abandoned", "vendor_batch_id": "batch_1", "outcomes": {"missing": 6}}, "given up", "batch_1"),
     ],
 )
-def test_a_batch_that_may_be_at_the_vendor_is_not_called_unsent(
-    facts: dict[str, Any], state: str, vendor: str
-) -> None:
+def test_a_batch_that_may_be_at_the_vendor_is_not_called_unsent(facts: dict[str, Any], state: str, vendor: str) -> None:
     """Of a create without an answer, and of a batch that was given up after it was sent, the vendor may want money."""
     batch = BATCH | facts
 
