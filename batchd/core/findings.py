@@ -102,7 +102,7 @@ KINDS: dict[str, FindingKind] = {
     "billing-stop": FindingKind(
         AT_STAKE, "the vendor's account is out of money; the task is paused", "batchd resume {id}"
     ),
-    "vendor-auth": FindingKind(AT_STAKE, "the vendor refuses the key", "batchd check-config"),
+    "vendor-auth": FindingKind(AT_STAKE, "the vendor refuses the key", "batchd doctor"),
     "task-moved": FindingKind(
         AT_A_STAND,
         "table, key or name of a task changed while its rows are in work; claiming is stopped",
@@ -129,10 +129,10 @@ KINDS: dict[str, FindingKind] = {
     "spool-full": FindingKind(
         AT_STAKE,
         "the disk of the spool folder has no room; nothing is claimed until there is, open batches go on",
-        "batchd status",
+        "batchd doctor",
     ),
     "spool-unusable": FindingKind(
-        AT_STAKE, "no file can be written to the spool folder; nothing is claimed until that is mended", "batchd status"
+        AT_STAKE, "no file can be written to the spool folder; nothing is claimed until that is mended", "batchd doctor"
     ),
 }
 

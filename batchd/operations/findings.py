@@ -1,5 +1,7 @@
 """Findings as people answer them: those that hold a batch, and those that are only marked as seen."""
 
+from collections.abc import Sequence
+
 from batchd.core.findings import REPORTS, SPOOL_STOPS
 from batchd.core.model import Batch
 from batchd.core.outcomes import Outcome
@@ -21,6 +23,8 @@ HOLDS = (
     "batch-vanished",
     "unknown-submit",
 )
+# They end with the next claim that fits; a task that was taken out of the config has none.
+CLAIMS = ("task-moved", "task-unfit")
 # They ask for what a batch that was given up will never come to: nothing else would end them.
 UNFINISHED = (*HOLDS, *SPOOL_STOPS, "results-unread", "unknown-status", "overdue")
 
@@ -48,7 +52,7 @@ def mark_batch_seen(store: Store, batch: Batch, *, reason: str = "") -> Done:
 
 def foresee_mark_batch_seen(store: Store, batch: Batch) -> Prospect:
     """What ``mark_batch_seen`` would do. Raises UsageError as it does."""
-    seen = store.read(lambda ledger: _reports(ledger, f"batch {batch.id}"))
+    seen = store.read(lambda ledger: _open_kinds(ledger, f"batch {batch.id}", REPORTS))
     if not seen:
         check_held(batch)
     return Prospect(_would_be(seen, f"batch {batch.id}"), len(seen), batches=(batch,))
@@ -63,7 +67,7 @@ def mark_seen(place: Workplace, reference: str, *, reason: str = "") -> Done:
             ledger.findings.close("stranger", f"vendor {vendor} batch {reference}")
             record_other(ledger, "resolve", because(f"forgotten batch {reference} is written off", reason))
         left = bool(vendor) and ledger.findings.is_open("stranger", f"vendor {vendor}")
-        seen = ledger.findings.close_all(f"task {reference}", REPORTS)
+        seen = ledger.findings.close_all(f"task {reference}", _marked_seen(place, reference))
         task = ledger.tasks.find(reference) if seen else None
         if task:
             record_task(ledger, "resolve", task.id, because(_marked(seen), reason))
@@ -86,7 +90,8 @@ def foresee_mark_seen(place: Workplace, reference: str) -> Prospect:
     """What ``mark_seen`` would do. Raises UsageError as it does."""
 
     def looked_up(ledger: Ledger) -> tuple[list[str], str]:
-        return _reports(ledger, f"task {reference}"), _vendor_of(place, ledger, reference)
+        kinds = _marked_seen(place, reference)
+        return _open_kinds(ledger, f"task {reference}", kinds), _vendor_of(place, ledger, reference)
 
     seen, vendor = place.store.read(looked_up)
     if vendor:
@@ -108,8 +113,13 @@ def _vendor_of(place: Workplace, ledger: Ledger, reference: str) -> str:
     return next((name for name in place.accounts if f"vendor {name} batch {reference}" in strangers), "")
 
 
-def _reports(ledger: Ledger, subject: str) -> list[str]:
-    return [kind for kind in REPORTS if subject in ledger.findings.subjects(kind)]
+def _marked_seen(place: Workplace, task: str) -> tuple[str, ...]:
+    """What a person may mark as seen of a task."""
+    return REPORTS if task in place.configured else (*REPORTS, *CLAIMS)
+
+
+def _open_kinds(ledger: Ledger, subject: str, kinds: Sequence[str]) -> list[str]:
+    return [kind for kind in kinds if subject in ledger.findings.subjects(kind)]
 
 
 def _marked(seen: int) -> str:

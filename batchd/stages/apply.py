@@ -186,7 +186,7 @@ class Apply:
             strangers = [Kept(0, "stranger", body, part) for part, body in enumerate(answers.strangers())]
             if strangers and not ledger.contents.read(batch.id, "stranger"):
                 ledger.contents.keep(batch.id, strangers)
-                ledger.findings.open("strange-lines", f"batch {batch.id}", f"{len(strangers)} lines")
+                ledger.findings.open("strange-lines", f"batch {batch.id}", f"{len(strangers)} of them")
             if ledger.batches.has_open_requests(batch):
                 raise HoldBatchError("a request or gate of this batch is still open", finding="apply-failed")
             ledger.batches.tally(batch)

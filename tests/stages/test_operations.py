@@ -1,9 +1,12 @@
 """What people do: rows freed, batches given up, reports marked as seen; and what none of it does by the way."""
 
+from dataclasses import replace
+
 import pytest
 
 from batchd.errors import UsageError, VendorNotFoundError
 from batchd.operations import RetryOrder, abandon, pause, resolve, resume, retry
+from batchd.operations.findings import foresee_mark_seen, mark_seen
 from batchd.pipeline import CHECKING, SENDING
 from tests.fakes.answers import answered
 from tests.stages.bench import GOOD_ANSWER, Bench, person_task
@@ -93,6 +96,22 @@ def test_a_paused_task_goes_on_where_it_stopped(bench: Bench) -> None:
     assert [("pause", "month end"), ("resume", "over")] == bench.execute(
         "SELECT action, reason FROM batchd_event WHERE subject = 'task' AND action != 'added' ORDER BY id"
     )
+
+
+def test_what_stops_a_task_is_marked_as_seen_once_the_config_lacks_it(bench: Bench) -> None:
+    """Only a claim that fits ends it, and nobody claims for a task that is gone from the config."""
+    bench.place.store.transact(lambda ledger: ledger.findings.open("task-unfit", "task people", "no such table"))
+    at_work = replace(bench.place, configured=frozenset({"people"}))
+
+    with pytest.raises(UsageError):
+        mark_seen(at_work, "people")
+    kept = bench.findings()
+    foreseen = foresee_mark_seen(replace(at_work, configured=frozenset()), "people")
+    mark_seen(replace(at_work, configured=frozenset()), "people")
+
+    assert [("task-unfit", "task people")] == kept
+    assert "task-unfit" in foreseen.sentence
+    assert [] == bench.findings()
 
 
 def test_a_report_is_marked_as_seen_by_task_or_batch(bench: Bench) -> None:

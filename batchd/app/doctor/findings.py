@@ -42,9 +42,12 @@ def _remark(kind: str, some: list[Facts]) -> Remark:
     meaning = KINDS[kind].meaning if kind in KINDS else oldest["detail"]
     number = "1 open" if len(some) == 1 else f"{len(some):,} open, the oldest"
     sentence = f"{kind}: {number}, {oldest['subject']}, since {_shown(oldest['since'])}: {meaning}"
+    # Where a finding leads to the doctor, the cause has a line of its own there.
+    is_here = oldest["next_command"].startswith("batchd doctor")
+    command = f"batchd runbook {kind}" if is_here else oldest["next_command"]
     if kind in REPORTS:
-        return Remark("warning", _SUBJECT, sentence, oldest["next_command"])
-    return Remark("problem", _SUBJECT, sentence, oldest["next_command"], _code(kind))
+        return Remark("warning", _SUBJECT, sentence, command)
+    return Remark("problem", _SUBJECT, sentence, command, _code(kind))
 
 
 def _code(kind: str) -> int:
