@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from batchd.core.findings import REPORTS, SPOOL_STOPS
+from batchd.core.findings import KINDS, REPORTS, SPOOL_STOPS, next_command
 from batchd.core.model import Batch
 from batchd.core.outcomes import Outcome
 from batchd.errors import UsageError
@@ -83,7 +83,7 @@ def mark_seen(place: Workplace, reference: str, *, reason: str = "") -> Done:
         )
     if seen:
         return Done(_about(seen, f"task {reference}"), seen)
-    raise _nothing_called(reference)
+    raise _nothing_to_see(place.store, reference)
 
 
 def foresee_mark_seen(place: Workplace, reference: str) -> Prospect:
@@ -103,7 +103,7 @@ def foresee_mark_seen(place: Workplace, reference: str) -> Prospect:
             asks=True,
         )
     if not seen:
-        raise _nothing_called(reference)
+        raise _nothing_to_see(place.store, reference)
     return Prospect(_would_be(seen, f"task {reference}"), len(seen), tasks=(reference,))
 
 
@@ -134,7 +134,14 @@ def _would_be(kinds: list[str], subject: str) -> str:
     return f"{counted(len(kinds), 'finding')} about {subject} would be marked as seen: {', '.join(kinds)}"
 
 
-def _nothing_called(reference: str) -> UsageError:
+def _nothing_to_see(store: Store, reference: str) -> UsageError:
+    """Nothing of this name is open; or what is open ends otherwise, and how."""
+    subject = f"task {reference}"
+    kinds = store.read(lambda ledger: _open_kinds(ledger, subject, list(KINDS)))
+    if kinds:
+        return UsageError(
+            f"resolve does not end {kinds[0]}, of {subject}", next_command=next_command(kinds[0], subject)
+        )
     return UsageError(
         f"nothing of this ledger is called {reference!r} and waits for a person", next_command="batchd status"
     )

@@ -103,13 +103,14 @@ def test_what_stops_a_task_is_marked_as_seen_once_the_config_lacks_it(bench: Ben
     bench.place.store.transact(lambda ledger: ledger.findings.open("task-unfit", "task people", "no such table"))
     at_work = replace(bench.place, configured=frozenset({"people"}))
 
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="resolve does not end task-unfit") as refused:
         mark_seen(at_work, "people")
     kept = bench.findings()
     foreseen = foresee_mark_seen(replace(at_work, configured=frozenset()), "people")
     mark_seen(replace(at_work, configured=frozenset()), "people")
 
     assert [("task-unfit", "task people")] == kept
+    assert "batchd check-config --task people" == refused.value.next_command
     assert "task-unfit" in foreseen.sentence
     assert [] == bench.findings()
 
