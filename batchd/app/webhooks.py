@@ -40,8 +40,9 @@ def receiving(config: Config, store: Store, wake: Callable[[str], object]) -> It
     keys, refusals = webhook_keys(config), Refusals(time.monotonic)
     bell = Bell(store, wake, config.daemon.check_interval, refusals)
     app = front(webhooks.path, Door(keys, time.time), bell, refusals)
+    key = f"{config.where('webhooks', 'port')}: webhooks.port"
     # Ended in the other order: nobody is answered any more once what was heard is not passed on.
-    with bell.at_work(), serving(app, webhooks.host, webhooks.port, configured_as="webhooks.port") as port:
+    with bell.at_work(), serving(app, webhooks.host, webhooks.port, configured_as=key) as port:
         log.info(events.WEBHOOKS_LISTENING, host=webhooks.host, port=port, vendors=sorted(keys))
         yield
 

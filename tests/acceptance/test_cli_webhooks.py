@@ -67,6 +67,18 @@ def count(logged: list[str], event: str) -> int:
     return sum(f'"event": "{event}"' in line for line in logged)
 
 
+def test_a_port_that_is_taken_ends_it_with_the_line_of_the_config(tmp_path: Path) -> None:
+    """A second daemon on the machine, most of all: nothing is sent, and a person is told where to mend it."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        world = listening(tmp_path, "1h", port)
+        done = world.run("run", OLD_SECRET=OTHER, NEW_SECRET=SECRET)
+
+    assert 10 == done.returncode
+    assert re.search(rf":\d+: webhooks.port: nothing can listen at 127.0.0.1 port {port}", done.stderr)
+    assert "next: choose another port" in done.stderr
+
+
 def test_rows_are_done_long_before_the_next_look(tmp_path: Path) -> None:
     """Looked at by itself once in an hour, a batch's end is seen when it is told."""
     world = listening(tmp_path, "1h", free_port())
