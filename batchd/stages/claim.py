@@ -126,6 +126,8 @@ class _TaskClaim:
             self._without_room(error.message)
         finally:
             self._place.store.transact(lambda ledger: ledger.tasks.release(lease), step="claim.release")
+        if not self._counts["tasks_without_room"]:
+            self._place.told.is_news(self._about_room, "")
 
     def _register(self, ledger: Ledger) -> tuple[TaskRecord | None, str]:
         """Makes the task known, and says why it must not be claimed for, if there is a reason."""
@@ -216,8 +218,14 @@ class _TaskClaim:
         return True
 
     def _without_room(self, reason: str) -> None:
-        log.warning(events.CLAIM_BLOCKED, reason=reason)
+        # A disk may be full for a night.
+        say = log.warning if self._place.told.is_news(self._about_room, reason) else log.debug
+        say(events.CLAIM_BLOCKED, reason=reason)
         self._counts.add("tasks_without_room")
+
+    @property
+    def _about_room(self) -> str:
+        return f"room for {self._definition.name}"
 
     def _report(self, packing: Packing, kept: int) -> None:
         if not kept:

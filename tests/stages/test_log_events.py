@@ -1,5 +1,6 @@
 """What the log says of the work: one line for a pass that did something, one for a batch at its end."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,6 +60,24 @@ def test_a_pass_that_only_looked_is_for_those_who_look_for_more(bench: Bench) ->
     blocked = [one["log_level"] for one in said if one["event"] == events.CLAIM_BLOCKED]
     finished = [one["log_level"] for one in said if one["event"] == events.STAGE_FINISHED]
     assert (["warning", "debug"], ["debug", "debug"]) == (blocked, finished)
+
+
+def test_a_spool_without_room_is_told_once_and_again_when_it_comes_back(bench: Bench) -> None:
+    """A disk that is full for a night is one line of the log, not one a minute."""
+    bench.add_people("one")
+    roomy = bench.place
+
+    with capture_logs() as said:
+        for number in (2, 3):
+            bench.place = replace(roomy, spool_reserve=10**18)
+            bench.run(SENDING[1])
+            bench.run(SENDING[1])
+            bench.place = roomy
+            bench.run(SENDING[1])
+            bench.add_people("another", first=number)
+    blocked = [one["log_level"] for one in said if one["event"] == events.CLAIM_BLOCKED]
+
+    assert ["warning", "debug", "warning", "debug"] == blocked
 
 
 def test_the_end_of_a_batch_is_told_once_with_all_its_figures(bench: Bench) -> None:
