@@ -7,7 +7,7 @@ from batchd.app.needs import has_word, needs_of
 from batchd.app.workplace import database_of
 from batchd.config import Config
 from batchd.config.tasks import TaskConfig
-from batchd.errors import ConfigError, DatabaseError
+from batchd.errors import ConfigError, DatabaseError, UsageError
 from batchd.store.grants import TaskTable
 from batchd.store.opening import Database
 from batchd.store.reading import ask
@@ -30,10 +30,10 @@ _Needed = tuple[TaskTable, TaskTable | None]
 
 
 def rights_of(config: Config, name: str) -> TaskRights:
-    """The columns a task reads and writes. Needs no rights on the table. Raises ConfigError."""
+    """The columns a task reads and writes. Needs no rights on the table. Raises UsageError."""
     if name not in config.tasks:
         known = ", ".join(config.tasks) or "none"
-        raise ConfigError(f"there is no task {name!r} in {config.path}", next_command=f"tasks here: {known}")
+        raise UsageError(f"there is no task {name!r} in {config.path}", next_command=f"tasks here: {known}")
     (own, target), notes = _looked_at(config, name)
     if has_word(config.tasks[name].pending or "", "select"):
         notes.append("pending asks another table: GRANT SELECT on what it reads there too")

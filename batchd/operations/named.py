@@ -55,4 +55,7 @@ def row_key(definition: TaskDefinition, text: str) -> RowKey:
         return KeyCodec(definition.key).encode(values)
     except (ValueError, UnusableKeyError) as error:
         names = ", ".join(definition.key_columns)
-        raise UsageError(f"{text!r} is not a key of task {definition.name}; it is made of: {names}") from error
+        raise UsageError(
+            f"{text!r} is not a key of task {definition.name}; it is made of: {names}",
+            next_command=f"batchd failures --task {definition.name}",
+        ) from error

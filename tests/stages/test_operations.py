@@ -98,6 +98,16 @@ def test_a_paused_task_goes_on_where_it_stopped(bench: Bench) -> None:
     )
 
 
+def test_a_key_that_is_none_leads_to_the_rows_that_wait(bench: Bench) -> None:
+    """Whoever mistypes a key finds the right ones there."""
+    (definition,) = (task.definition for task in bench.place.tasks.values())
+
+    with pytest.raises(UsageError, match="it is made of: id") as refused:
+        retry(bench.place.store, "people", definition, RetryOrder(["seven"]))
+
+    assert "batchd failures --task people" == refused.value.next_command
+
+
 def test_what_stops_a_task_is_marked_as_seen_once_the_config_lacks_it(bench: Bench) -> None:
     """Only a claim that fits ends it, and nobody claims for a task that is gone from the config."""
     bench.place.store.transact(lambda ledger: ledger.findings.open("task-unfit", "task people", "no such table"))

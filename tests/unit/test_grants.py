@@ -11,7 +11,7 @@ import pytest
 from batchd.app.rights import rights_of
 from batchd.cli.call import Call
 from batchd.cli.grants import grants
-from batchd.errors import ConfigError
+from batchd.errors import UsageError
 from batchd.store import tables
 from batchd.store.dialects.base import Mask
 from batchd.store.dialects.mssql_masks import mask
@@ -208,7 +208,7 @@ def test_a_predicate_that_asks_another_table_is_pointed_out(tmp_path: Path) -> N
 
 def test_an_unknown_task_names_the_known_ones(tmp_path: Path) -> None:
     """A wrong name is a mistake in the call."""
-    with pytest.raises(ConfigError, match="no task 'resume'") as error:
+    with pytest.raises(UsageError, match="no task 'resume'") as error:
         rights_of(load(tmp_path, with_task()), "resume")
 
     assert "resumes" in error.value.next_command
