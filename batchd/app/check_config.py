@@ -92,7 +92,7 @@ def _ledger(config: Config, database: Database) -> Iterator[Remark]:
         if version is None:
             yield Remark("warning", "ledger", "the database has no ledger yet", "batchd db upgrade")
             return
-        migrate.check_version(database.engine, database.dialect)
+        migrate.check_version(database.engine, database.dialect, database.url)
         installation.check_binding(database.engine, database.dialect, database.url)
     except BatchdError as error:
         yield problem("ledger", error)

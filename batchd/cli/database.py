@@ -49,7 +49,7 @@ def adopt(call: Call, *, moved: bool, copied: bool) -> int:
             next_command="batchd db adopt --moved, or batchd db adopt --copied",
         )
     database = database_of(call.config())
-    migrate.check_version(database.engine, database.dialect)
+    migrate.check_version(database.engine, database.dialect, database.url)
     place = database.dialect.binding(database.url)
     copy = None
     if copied:

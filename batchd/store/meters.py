@@ -58,7 +58,7 @@ class LedgerMeter:
 def read_meter(database: Database) -> LedgerMeter:
     """Counts on one consistent view. Raises LedgerVersionError, DatabaseError."""
     with in_own_words(database.dialect, "the ledger could not be read"):
-        migrate.check_version(database.engine, database.dialect)
+        migrate.check_version(database.engine, database.dialect, database.url)
     return ask(database, _meter)
 
 

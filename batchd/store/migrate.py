@@ -38,27 +38,27 @@ def installed_version(connection: Connection) -> int | None:
     return None if found is None else int(found)
 
 
-def check_version(engine: Engine, dialect: LedgerDialect) -> None:
+def check_version(engine: Engine, dialect: LedgerDialect, url: URL) -> None:
     """Refuses a ledger that is missing, older or newer. Raises LedgerVersionError."""
     found, schema = asked(engine, dialect, lambda connection: (installed_version(connection), schema_of(connection)))
-    wanted = ledger_version(dialect)
+    wanted, place = ledger_version(dialect), dialect.binding(url)
     if found is None:
         raise LedgerVersionError(
-            "this database has no batchd ledger yet"
+            f"the database {place} has no batchd ledger yet"
             + (f" in schema {schema} that the login may see" if schema else ""),
             next_command="batchd db upgrade (or --sql to read it first)",
         )
     if found < wanted:
         raise LedgerVersionError(
-            f"the ledger is version {found}, this batchd needs {wanted}", next_command="batchd db upgrade"
+            f"the ledger in {place} is version {found}, this batchd needs {wanted}", next_command="batchd db upgrade"
         )
     if found > wanted:
-        raise _newer(found, wanted)
+        raise _newer(found, wanted, place)
 
 
-def _newer(found: int, wanted: int) -> LedgerVersionError:
+def _newer(found: int, wanted: int, place: str) -> LedgerVersionError:
     return LedgerVersionError(
-        f"the ledger is version {found}, newer than this batchd, which knows {wanted}",
+        f"the ledger in {place} is version {found}, newer than this batchd, which knows {wanted}",
         next_command="install the batchd that wrote it, or a later one",
     )
 
@@ -70,7 +70,7 @@ def upgrade(engine: Engine, dialect: LedgerDialect, url: URL) -> list[str]:
         with engine.connect() as connection:
             found = installed_version(connection) or 0
         if found > ledger_version(dialect):
-            raise _newer(found, ledger_version(dialect))
+            raise _newer(found, ledger_version(dialect), dialect.binding(url))
         pending = [script for script in scripts(dialect) if script.number > found]
         for script in pending:
             _run(engine, dialect, url, script)

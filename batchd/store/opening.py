@@ -30,7 +30,7 @@ class Database:
     def store(self, *, actor: str, is_dead: Callable[[str], bool], stop: Stop | None = None) -> SqlStore:
         """The ledger, once its version and its place are right. Raises LedgerVersionError, DatabaseError."""
         with in_own_words(self.dialect, "the ledger could not be read"):
-            migrate.check_version(self.engine, self.dialect)
+            migrate.check_version(self.engine, self.dialect, self.url)
             installation.check_binding(self.engine, self.dialect, self.url)
         return SqlStore(self.engine, self.dialect, actor=actor, is_dead=is_dead, stop=stop)
 

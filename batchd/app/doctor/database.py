@@ -54,7 +54,7 @@ def _file_mode(path: Path) -> Iterator[Remark]:
 def look_at_ledger(database: Database) -> Iterator[Remark]:
     """That it is there, of the version that this program writes, and belongs to where it is."""
     version = ask(database, migrate.installed_version)
-    migrate.check_version(database.engine, database.dialect)
+    migrate.check_version(database.engine, database.dialect, database.url)
     installation.check_binding(database.engine, database.dialect, database.url)
     yield Remark("ok", "ledger", f"version {version}, as this batchd needs it, and made for this place")
 
