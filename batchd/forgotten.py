@@ -43,7 +43,7 @@ class ForgottenBatches:
         self._place.store.transact(lambda ledger: ledger.findings.close("list-unread", subject), step="recover.read")
 
     def _report_unread(self, account: Account, error: VendorError, ledger: Ledger) -> None:
-        ledger.findings.open("list-unread", f"vendor {account.name}")
+        ledger.findings.open("list-unread", f"vendor {account.name}", error.code)
         if isinstance(error, VendorAuthError):
             ledger.findings.open("vendor-auth", f"vendor {account.name}", error.code)
 

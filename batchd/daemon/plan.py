@@ -48,7 +48,7 @@ def turn_of(schedule: Schedule, timezone: str = "UTC") -> BaseTrigger:
         return CronTrigger.from_crontab(schedule.cron, timezone=timezone)
     except ValueError as error:
         raise ConfigError(
-            f"cron {schedule.cron!r} is not a cron line of five fields: {error}",
+            f"cron {schedule.cron!r} can't be used: {error}",
             next_command='write it like "0 2 * * *": minute, hour, day, month, weekday',
         ) from error
 

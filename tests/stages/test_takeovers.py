@@ -87,6 +87,7 @@ def test_nothing_is_sent_before_the_vendors_list_was_read(bench: Bench) -> None:
     counts = bench.run(orders=AT_START)
     assert 1 == counts["lists_unread"]
     assert [("list-unread", "vendor fake")] == bench.findings()
+    assert [(unclear().code,)] == bench.execute("SELECT detail FROM batchd_finding")
     assert 1 == bench.vendor.calls.count("create_batch")
 
     bench.run(orders=AT_START)
