@@ -41,19 +41,19 @@ class Operator:
     def __init__(self, db: StoreUnderTest) -> None:
         self._db = db
 
-    def run(self, sql: str) -> None:
-        """Runs one statement."""
+    def run(self, sql: str) -> list[tuple[Any, ...]]:
+        """Runs one statement; returns its rows."""
         if isinstance(self._db, PostgresqlUnderTest):
             self._db.execute(f"SET ROLE {ROLE}")
             try:
-                self._db.execute(sql)
+                return self._db.execute(sql)
             finally:
                 self._db.execute("RESET ROLE")
-        elif isinstance(self._db, MariadbUnderTest):
+        if isinstance(self._db, MariadbUnderTest):
             with contextlib.closing(self._connected(self._db)) as connection, connection.cursor() as cursor:
                 cursor.execute(sql)
-        else:
-            self._db.execute(sql)
+                return list(cursor.fetchall())
+        return self._db.execute(sql)
 
     def _connected(self, db: MariadbUnderTest) -> Any:
         server = db._server
@@ -85,6 +85,17 @@ def operator(desk: Desk) -> Iterator[Operator]:
 
 
 pytestmark = pytest.mark.parametrize("db", ["sqlite", "postgresql", "mariadb"], indirect=True)
+
+
+def test_whoever_may_read_sees_what_batchd_does(desk: Desk, batch: Batch, operator: Operator) -> None:
+    """Tasks, findings, open batches and processes, with the rights of the page; each with what there is."""
+    desk.store.transact(lambda ledger: ledger.findings.open("overdue", f"batch {batch.id}"))
+    desk.store.transact(lambda ledger: ledger.processes.show("web1/a/1/1", "1.0", 60.0))
+
+    seen = [operator.run(look) for look in statements("SELECT")]
+
+    assert [1, 1, 1, 1] == [len(rows) for rows in seen]
+    assert ["items", "web1/a/1/1"] == [seen[0][0][0], seen[3][0][0]]
 
 
 def test_a_pause_by_sql_is_a_pause_everywhere_and_resume_by_sql_ends_it(desk: Desk, operator: Operator) -> None:
