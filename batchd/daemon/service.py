@@ -291,6 +291,8 @@ class Service:
         try:
             found: ConfiguredTask | ConfigError = setup.resolve(task)
         except ConfigError as error:
+            # Kept for long; what it was raised in has this setup, with the error before this one, and so on.
+            error.__traceback__ = error.__cause__ = error.__context__ = None
             found = error
         self._put_in_place(task, found, asked_of=setup)
 

@@ -1,7 +1,9 @@
 """Continuous mode: what is slow, quiet, misfit or configured anew keeps nothing else from its work."""
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Self
@@ -114,6 +116,25 @@ def test_a_task_that_does_not_fit_stops_only_itself(paced: Bench) -> None:
         until(lambda: not findings(paced), "the finding did not end")
 
     assert [("task-unfit", "task other")] == told
+
+
+def test_a_task_that_does_not_fit_for_long_costs_no_memory(paced: Bench) -> None:
+    """Each look has an error of its own, and only the last one is kept: not what it was raised in, and so on."""
+    errors: list[weakref.ref[ConfigError]] = []
+
+    def resolve(_: str) -> ConfiguredTask:
+        misfit = ConfigError("tasks.other.table: there is no table 'nowhere'", where="config.toml:9")
+        errors.append(weakref.ref(misfit))
+        raise misfit from ConfigError("there is no table 'nowhere'")
+
+    place = replace(paced.place, unfit={"other": ConfigError("not looked at yet")})
+    with Serving(setup_of(place, resolve=resolve)):
+        until(lambda: len(errors) > 10, "it was not looked at again")
+        gc.collect()
+        kept = sum(error() is not None for error in errors)
+
+    # The last one, and those that a turn has in hand just now.
+    assert kept <= 3, f"{kept} of {len(errors)} are kept"
 
 
 def test_a_slow_vendor_call_of_one_stage_keeps_no_other(paced: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
