@@ -24,10 +24,10 @@ _BEAT = 5.0
 
 
 def room_for_input(place: Workplace) -> int:
-    """Bytes that the next batch file may have; 0 where nothing may be claimed, and then a finding says so.
+    """Bytes that batch files may still have; 0 where nothing may be claimed, and then a finding says so.
 
     Free are the disk's free bytes, less the reserve, less what the results of open batches will need, taken to be as
-    large as their input files. Half of that is for the file, half for its own results.
+    large as their input files. Half of that is for the files, half for their own results.
     """
     try:
         free = place.spool.free_bytes()
@@ -43,6 +43,27 @@ def room_for_input(place: Workplace) -> int:
     waiting = place.store.ask(lambda ledger: ledger.findings.is_open("spool-full", "batch"))
     _settle(place)
     return 0 if waiting else room // 2
+
+
+@contextlib.contextmanager
+def kept_for_input(place: Workplace, most: int) -> Iterator[int]:
+    """Bytes that the next batch file may have, ``most`` at most, kept for it until the end; 0 where there is no room.
+
+    What other tasks may write meanwhile is theirs: the free bytes show a file only once it is written, and the ledger
+    only once its batch is recorded.
+    """
+    coming = place.inputs_coming
+    with coming.changed:
+        # Looked at in here: a file that ends in between is in the ledger or still among those that are coming.
+        room = min(room_for_input(place) - coming.bytes, most)
+        # Too little beside the others is no finding: what they don't need is known soon.
+        room = room if room >= min(_LEAST // 2, most) else 0
+        coming.bytes += room
+    try:
+        yield room
+    finally:
+        with coming.changed:
+            coming.bytes -= room
 
 
 class RoomForResults:

@@ -151,6 +151,7 @@ class ConfigReloads:
             messengers=messengers_of(config),
             spool=former.spool,
             in_hand=former.in_hand,
+            inputs_coming=former.inputs_coming,
             results_coming=former.results_coming,
         )
 

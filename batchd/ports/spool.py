@@ -13,7 +13,7 @@ from batchd.core.result_index import Place, ResultKind
 
 @dataclass(slots=True)
 class Coming:
-    """How many bytes of result files are on their way to the spool, by all threads together."""
+    """How many bytes of files are on their way to the spool, by all threads together."""
 
     bytes: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)

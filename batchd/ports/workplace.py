@@ -83,7 +83,8 @@ class Workplace:
         in_hand: batches that threads of this process are at; the same for all who work at this place.
         messengers: ways to tell people of findings, by name; none where nobody is to be told.
         notify_priority: findings of this priority, and of more urgent ones, are told.
-        results_coming: what is on its way to the spool; the same for all who work at this place.
+        inputs_coming: room that batch files being written may take; the same for all who work at this place.
+        results_coming: result files on their way to the spool; the same for all who work at this place.
         told: what was said of each task last; the same for all who work at this place.
         is_quiet: whether a task has its quiet hours: nothing is claimed, sent or written for it then.
         stopping: True once this process should end after the units of work in hand.
@@ -115,6 +116,7 @@ class Workplace:
     in_hand: InHand = field(default_factory=InHand)
     messengers: Mapping[str, Messenger] = field(default_factory=dict)
     notify_priority: int = AT_A_STAND
+    inputs_coming: Coming = field(default_factory=Coming)
     results_coming: Coming = field(default_factory=Coming)
     told: Told = field(default_factory=Told)
     is_quiet: Callable[[str], bool] = _never

@@ -17,7 +17,7 @@ from batchd.failpoints import step
 from batchd.log_ids import about_task
 from batchd.moved_tasks import moved_from
 from batchd.ports import Account, ConfiguredTask, Counts, InputWriter, Ledger, Orders, Scope, Workplace
-from batchd.room import report_trouble, room_for_input
+from batchd.room import kept_for_input, report_trouble
 
 log = structlog.get_logger("batchd")
 
@@ -185,11 +185,14 @@ class _TaskClaim:
 
     def _build(self, record: TaskRecord, lease: Lease, version_id: int, due: Iterator[Due]) -> bool:
         """Fills and records one batch; False where nothing more is due."""
+        with kept_for_input(self._place, self._account.max_bytes) as room:
+            if room:
+                return self._build_within(room, record, lease, version_id, due)
+        self._without_room("the spool has no room for more; see: batchd status")
+        return False
+
+    def _build_within(self, room: int, record: TaskRecord, lease: Lease, version_id: int, due: Iterator[Due]) -> bool:
         size = min(record.batch_size or self._task.batch_size, self._account.max_requests)
-        room = room_for_input(self._place)
-        if not room:
-            self._without_room("the spool has no room for more; see: batchd status")
-            return False
         fair = fair_bytes(self._place, self._account, record, self._task)
         limits = FileLimits(size, self._account.max_bytes, room, fair)
         filling = _Filling(Packing(self._place.new_uid(), self._builder, limits))

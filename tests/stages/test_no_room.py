@@ -10,6 +10,7 @@ import pytest
 
 from batchd.errors import SpoolFullError
 from batchd.pipeline import SENDING
+from batchd.room import kept_for_input
 from batchd.spool import FolderSpool
 from batchd.stages.poll import Poll
 from tests.small_disk import SmallDisk
@@ -118,3 +119,22 @@ def test_claiming_stops_while_open_batches_may_need_the_room(bench: Bench, monke
 
     assert ([], [("spool-full", "spool")], {}) == stopped
     assert (["closed"], []) == (bench.states(), bench.findings())
+
+
+def test_tasks_that_build_side_by_side_leave_the_reserve_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room that one may fill is not given to another one too: it takes what is left, or waits for its next turn."""
+    free, reserve, largest = 150_000_000, 50_000_000, 30_000_000
+    place = replace(bench.place, spool_reserve=reserve)
+    monkeypatch.setattr(bench.spool, "free_bytes", lambda: free)
+
+    with kept_for_input(place, largest) as first:
+        with kept_for_input(place, largest) as second, kept_for_input(place, largest) as third:
+            together = first + second + third
+        with kept_for_input(place, largest) as fourth:
+            pass
+
+    assert (largest, largest - 10_000_000, 0) == (first, second, third)
+    # As much again is for their results.
+    assert 2 * together <= free - reserve
+    assert second == fourth, "what is not needed any more was not given back"
+    assert ([], 0) == (bench.findings(), place.inputs_coming.bytes)
