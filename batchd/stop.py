@@ -3,8 +3,12 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
+
+# So late, in seconds, a signal is seen that came in the very moment in which a wait began.
+_LOOK = 1.0
 
 
 def has_terminal() -> bool:
@@ -23,22 +27,31 @@ class Stop:
     """
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
+        self._is_asked = False
+        # Not an event, whose lock can't be taken twice: a signal is handled in the main thread, which would wait for
+        # itself for ever where it was just about to wait here.
+        self._changed = threading.Condition(threading.RLock())
         # Standard streams that go to a terminal: once that is closed, a word to it is an error.
         self._on_terminal = [stream for stream in (0, 1, 2) if os.isatty(stream)]
         self.signalled = False
 
     def ask(self) -> None:
         """Ends the waiting, and the work after its unit in hand."""
-        self._asked.set()
+        self._is_asked = True
+        with self._changed:
+            self._changed.notify_all()
 
     def asked(self) -> bool:
         """True once a signal came or the work is done."""
-        return self._asked.is_set()
+        return self._is_asked
 
     def wait(self, seconds: float | None = None) -> bool:
         """Sleeps; a signal wakes it. True where a stop was asked for."""
-        return self._asked.wait(seconds)
+        end = None if seconds is None else time.monotonic() + seconds
+        with self._changed:
+            while not self._is_asked and (left := _LOOK if end is None else end - time.monotonic()) > 0:
+                self._changed.wait(min(left, _LOOK))
+        return self._is_asked
 
     def on_signals(self, hangup: Callable[[], object] | None = None) -> None:
         """SIGTERM, SIGINT and SIGHUP ask for a stop; a second SIGINT interrupts at once, which a restart mends.
