@@ -116,12 +116,15 @@ def _causes(total: Counts, tasks: list[dict[str, Any]], *, left: int, stopped: b
 
 
 def _unbroken(tell: Callable[[Counts], None]) -> Callable[[Counts], None]:
-    """The same, without an end of the run where whoever read it has gone: the rows matter more than the report."""
+    """The same, without an end of the run where whoever read it has gone, or the disk that it goes to is full.
+
+    The rows matter more than the report.
+    """
 
     def told(counts: Counts) -> None:
         try:
             tell(counts)
-        except BrokenPipeError:
+        except OSError:
             tell_nobody()
 
     return told

@@ -1,10 +1,18 @@
 """The whole way with a key and a résumé that would be known again, at the most talkative: neither comes out."""
 
 import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from batchd.sandbox_process import start_or_join
-from tests.acceptance.cli_world import World
+from tests.acceptance.cli_world import PATIENCE, World, command_environment
 from tests.leaks import Leaks
 from tests.planted import KEY
 
@@ -55,6 +63,51 @@ def test_an_error_nobody_foresaw_says_no_row_and_no_key(tmp_path: Path) -> None:
     assert "ValueError (its words are left out: they may quote a row)" in told.stderr
     assert "internal error: ValueError at " in told.stderr
     assert "sk-" not in told.stderr
+
+
+@contextmanager
+def unwritable(kind: str) -> Iterator[int]:
+    """A stream that takes nothing: its disk is full, or its reader has gone."""
+    if kind == "disk":
+        stream = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, stream = os.pipe()
+        os.close(reader)
+    try:
+        yield stream
+    finally:
+        os.close(stream)
+
+
+@pytest.mark.parametrize("kind", ["disk", "reader"])
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_log_or_report_that_nobody_takes_does_not_end_a_daemon(tmp_path: Path, name: str, kind: str) -> None:
+    """The rows matter more than what is said of them: they are done, and it goes on."""
+    world = World(tmp_path)
+    world.write_config()
+    world.make_table(3)
+    world.make_ledger()
+    with unwritable(kind) as stream:
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "batchd", "run"],
+            cwd=world.folder,
+            env=command_environment(),
+            start_new_session=True,
+            stdout=stream if name == "stdout" else subprocess.DEVNULL,
+            stderr=stream if name == "stderr" else subprocess.DEVNULL,
+        )
+    try:
+        deadline, left = time.monotonic() + PATIENCE, 3
+        while left and daemon.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+            ((left,),) = world.sql("SELECT count(*) FROM people WHERE processed_at IS NULL")
+        time.sleep(0.5)
+        lives = daemon.poll() is None
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+    assert (True, 0) == (lives, left), f"exit code {daemon.returncode}"
 
 
 _BROKEN = """
