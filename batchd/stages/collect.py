@@ -1,9 +1,10 @@
 """collect: the result files of an ended batch come to disk, complete and durable, before any row is touched."""
 
+import io
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import structlog
 
@@ -143,7 +144,7 @@ class Collect:
         self, batch: Batch, account: Account, lease: Lease, kind: ResultKind, file_id: str
     ) -> tuple[SpooledFile, bool] | None:
         """The file on disk, and whether the vendor told its size; None where a person goes on without it."""
-        fill = partial(_download, account, file_id)
+        fill = partial(_download, account, file_id, self._place.beat)
         try:
             told = account.vendor.file_bytes(file_id)
             with self._room.kept_for(told), step("collect.download"):
@@ -287,8 +288,23 @@ class Collect:
         self._counts.add("collects_postponed")
 
 
-def _download(account: Account, file_id: str, sink: BinaryIO) -> None:
-    account.vendor.download(file_id, sink)
+class _Heard(io.BufferedIOBase):
+    """What is written to it goes on; with each piece the download says that it is no standstill, however slow it is."""
+
+    def __init__(self, sink: BinaryIO, beat: Callable[[], object]) -> None:
+        super().__init__()
+        self._sink, self._beat = sink, beat
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._beat()
+        return self._sink.write(data)
+
+
+def _download(account: Account, file_id: str, beat: Callable[[], object], sink: BinaryIO) -> None:
+    account.vendor.download(file_id, cast("BinaryIO", _Heard(sink, beat)))
 
 
 def _is_ended(batch: Batch) -> bool:

@@ -54,6 +54,8 @@ class Notify:
         return done
 
     def _worked(self, way: str, notice: Notice, wait: float) -> bool:
+        # A pass of many slow ones is long, and no standstill.
+        self._place.beat()
         try:
             with step("notify.tell"):
                 self._place.messengers[way].tell(notice)

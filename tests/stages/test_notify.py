@@ -68,6 +68,21 @@ def test_each_finding_is_told_once_and_the_most_urgent_first(bench: Bench, way: 
     assert 2 == len(bench.execute("SELECT 1 FROM batchd_finding WHERE notified_at IS NOT NULL"))
 
 
+def test_each_try_is_a_sign_of_life(bench: Bench, way: Telling) -> None:
+    """Many slow ones in one pass take longer than a standstill, for which the service would be started anew."""
+    beats, heard = [0], list[int]()
+
+    def beat() -> None:
+        beats[0] += 1
+
+    bench.place = replace(bench.place, beat=beat)
+    way.meanwhile = lambda: heard.append(beats[0])
+    find(bench, ("overdue", "batch 1"), ("overdue", "batch 2"), ("overdue", "batch 3"))
+    keep_house(bench)
+
+    assert 3 == len(set(heard))
+
+
 @pytest.mark.parametrize(("least_urgent", "expected"), [(1, 1), (2, 2), (3, 3)])
 def test_the_config_says_how_urgent_a_finding_must_be(
     bench: Bench, way: Telling, least_urgent: int, expected: int

@@ -1,5 +1,8 @@
 """From sent to on disk: statuses that mean nothing new, batches that vanish, files that fall short, refusals."""
 
+from dataclasses import replace
+from typing import BinaryIO
+
 import pytest
 
 from batchd.core.model import VendorFault
@@ -340,3 +343,25 @@ def test_open_batches_of_an_account_that_changed_stop_with_a_finding(bench: Benc
     bench.run_until_quiet()
     assert [(1, "applied")] == bench.outcomes()
     assert [] == bench.findings()
+
+
+def test_each_piece_of_a_download_is_a_sign_of_life(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large file by a slow way takes longer than a standstill: started anew for that, it would never be there."""
+    send(bench)
+    beats, heard = [0], list[int]()
+
+    def beat() -> None:
+        beats[0] += 1
+
+    def in_pieces(file_id: str, sink: BinaryIO) -> None:
+        whole = bench.vendor.files[file_id]
+        for piece in (whole[:10], whole[10:20], whole[20:]):
+            sink.writelines([piece])
+            heard.append(beats[0])
+
+    monkeypatch.setattr(bench.vendor, "download", in_pieces)
+    bench.place = replace(bench.place, beat=beat)
+    bench.run_until_quiet()
+
+    assert [(1, "applied")] == bench.outcomes()
+    assert 3 == len(set(heard))
