@@ -2,9 +2,8 @@
 
 import contextlib
 import datetime as dt
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
 
@@ -23,6 +22,18 @@ from batchd.store.engine import SqlStore
 from batchd.store.opening import Database
 
 
+class Wish:
+    """That the config be read again. A signal handler may say so, also before there is anybody to read it."""
+
+    def __init__(self) -> None:
+        # Without a lock, which a second signal would wait for in the thread that has it.
+        self.is_open = False
+
+    def ask(self) -> None:
+        """It is to be read again."""
+        self.is_open = True
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """What the command line says, whatever the config says by then.
@@ -32,12 +43,14 @@ class Call:
         adjusted: makes of a workplace what was asked for otherwise than the config has it.
         loaded: told of each config that has taken the place of the last one, and what it made of the workplace.
         refused: called for each one that could not be used.
+        reload: whether the config is to be read again.
     """
 
     only: str | None = None
     adjusted: Callable[[Workplace], Workplace] = lambda place: place
     loaded: Callable[[Config, Workplace], object] = lambda _, __: None
     refused: Callable[[], object] = bool
+    reload: Wish = field(default_factory=Wish)
 
 
 class ConfigReloads:
@@ -54,7 +67,6 @@ class ConfigReloads:
     def __init__(self, config: Config, place: Workplace, database: Database, store: SqlStore, call: Call) -> None:
         self._config, self._place = config, place
         self._database, self._store, self._call = database, store, call
-        self._wanted = threading.Event()
         self._connections = contextlib.ExitStack()
         # A sandbox ends with whoever started it: these last as long as the run.
         self._lasting = contextlib.ExitStack()
@@ -67,13 +79,9 @@ class ConfigReloads:
         self._connections.close()
         self._lasting.close()
 
-    def ask(self) -> None:
-        """The config is to be read again; may be called by a signal handler."""
-        self._wanted.set()
-
     def is_wanted(self) -> bool:
         """True from when somebody asks until it is loaded."""
-        return self._wanted.is_set()
+        return self._call.reload.is_open
 
     def first(self) -> Setup:
         """What the run begins with."""
@@ -87,7 +95,8 @@ class ConfigReloads:
             ConfigError: it can't be used, or asks for what only a restart can do; nothing has changed then.
             DatabaseError: a task's table could not be looked at.
         """
-        self._wanted.clear()
+        # Before it is read: who asks from now on may have changed it meanwhile.
+        self._call.reload.is_open = False
         try:
             return self._loaded()
         except BatchdError:

@@ -19,7 +19,7 @@ from batchd.config import parse_duration
 from batchd.daemon import BoundedRun, Bounds, Plan
 from batchd.errors import UsageError
 from batchd.ports import Counts, Scope, Workplace
-from batchd.stop import Stop
+from batchd.stop import Stop, has_terminal
 from batchd.store.reading import ask, task_facts
 
 
@@ -41,8 +41,9 @@ class RunOptions:
 def run(call: Call, options: RunOptions) -> int:
     """Keeps claiming, submitting, polling, collecting and applying until a signal or its bounds end it."""
     adjusted = _adjusted(options)
-    stop = Stop()
-    stop.on_signals()
+    stop, reload = Stop(), continuous.Wish()
+    # Where there is no terminal to be closed, SIGHUP reads the config again, however long the start may take.
+    stop.on_signals(hangup=None if options.ends or has_terminal() else reload.ask)
     with opened_ledger(call, stop) as desk, opened_workplace(call, desk.config, stop) as (whole, progress):
         place = adjusted(whole)
         before = _failures(desk, place, call)
@@ -52,7 +53,7 @@ def run(call: Call, options: RunOptions) -> int:
         if options.ends:
             total = BoundedRun(place, _plan(place, call, options), stop, report).run()
         else:
-            said = continuous.Call(call.task, adjusted, loaded=lambda config, _: quiet_logs(config, call))
+            said = continuous.Call(call.task, adjusted, lambda config, _: quiet_logs(config, call), reload=reload)
             total = serve(desk, place, said, stop, report)
         tasks = ask(desk.database, lambda connection: task_facts(connection, call.task))
         left = _failures(desk, place, call) - before

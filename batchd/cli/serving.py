@@ -14,7 +14,7 @@ from batchd.config import Config
 from batchd.daemon import Herald, Service
 from batchd.notify import Notifier
 from batchd.ports import Counts, Workplace
-from batchd.stop import Stop, has_terminal
+from batchd.stop import Stop
 
 if TYPE_CHECKING:
     from batchd.metrics.watch import Watch
@@ -32,7 +32,7 @@ class _Pulse:
 
 
 def serve(desk: Desk, place: Workplace, said: continuous.Call, stop: Stop, report: Callable[[Counts], None]) -> Counts:
-    """Runs until a signal ends it. Where there is no terminal to be closed, SIGHUP reads the config again.
+    """Runs until a signal ends it.
 
     Raises:
         ConfigError: a port to be watched at, or to be told at by vendors, can't be had.
@@ -42,8 +42,6 @@ def serve(desk: Desk, place: Workplace, said: continuous.Call, stop: Stop, repor
         if watch is not None:
             place, said = replace(place, ran=watch.ran), _watched(said, watch)
         with continuous.ConfigReloads(desk.config, place, desk.database, desk.store, said) as reloads:
-            if not has_terminal():
-                stop.on_signals(hangup=reloads.ask)
             herald = Herald(Notifier(), partial(status_line, desk.database))
             service = pulse.service = Service(reloads.first(), stop, report, reloads, herald)
             with receiving(desk.config, desk.store, service.wake_account):

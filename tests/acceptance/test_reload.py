@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -81,6 +82,12 @@ def until(holds: Callable[[], object], daemon: Daemon, failure: str) -> None:
         assert daemon.process.poll() is None, f"the daemon ended\n{daemon.said()}"
         assert time.monotonic() < deadline, f"{failure}\n{daemon.said()}"
         time.sleep(0.05)
+
+
+def catches(process: "subprocess.Popen[str]", number: signal.Signals) -> bool:
+    """Whether the process has a handler for this signal by now."""
+    (mask,) = re.findall(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{process.pid}/status").read_text("ascii"), re.MULTILINE)
+    return bool(int(mask, 16) >> (number - 1) & 1)
 
 
 def done(world: World) -> int:
@@ -193,6 +200,23 @@ def sizes_of_five_more(world: World, daemon: Daemon) -> set[int]:
     world.sql("INSERT INTO people (text) VALUES ('a'), ('b'), ('c'), ('d'), ('e')")
     until(lambda: done(world) == before + 5, daemon, "the later rows were not done")
     return {size for (size,) in world.sql("SELECT requests FROM batchd_batch WHERE id > ?", last)}
+
+
+def test_a_config_that_is_to_be_read_again_during_the_start_is(world: World) -> None:
+    """A start may take minutes, as where the database is away: SIGHUP must not end it, once it is caught at all."""
+    world.write_config()
+    daemon = Daemon(world)
+    try:
+        until(lambda: catches(daemon.process, signal.SIGHUP), daemon, "it takes no SIGHUP")
+        daemon.hangup()
+        too_late = bool(daemon.events("daemon.started"))
+        until(lambda: daemon.events("daemon.config_loaded"), daemon, "it was not loaded")
+        until(lambda: done(world) == 3, daemon, "the rows were not done")
+    finally:
+        daemon.process.kill()
+        daemon.process.wait()
+
+    assert not too_late
 
 
 def test_a_terminal_that_is_closed_ends_a_daemon_gently(world: World) -> None:
