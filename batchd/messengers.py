@@ -1,5 +1,6 @@
 """The ways to tell people of a finding: a POST to a URL, or a command. Only this module calls out for that."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -16,6 +17,8 @@ from batchd.ports import UntoldError
 # What a command needs to run at all. Everything else stays here: keys and passwords are kept in the environment.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 _PREFIX = "BATCHD_FINDING_"
+# How long the end of a command that was killed is waited for, in seconds.
+_LAST_SECONDS = 5.0
 
 
 class Webhook:
@@ -104,8 +107,7 @@ class Command:
         try:
             process.communicate(document, timeout=self._timeout)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            _end(process)
             raise UntoldError("timeout") from None
         if process.returncode < 0:
             raise UntoldError(f"signal_{-process.returncode}")
@@ -113,5 +115,14 @@ class Command:
             raise UntoldError(f"exit_{process.returncode}")
 
 
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Kills it, with whatever it has started; one that is another user's by now, as with sudo, is left to itself."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=_LAST_SECONDS)
+
+
 def _document(notice: Notice, origin: Mapping[str, str]) -> bytes:
-    return json.dumps({**notice.facts(), **origin}, ensure_ascii=False).encode()
+    # A path may have bytes that are no UTF-8: it is told as well as it can be.
+    return json.dumps({**notice.facts(), **origin}, ensure_ascii=False).encode(errors="replace")

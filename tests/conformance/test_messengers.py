@@ -171,6 +171,31 @@ def test_a_command_that_hangs_is_killed_with_what_it_has_started(tmp_path: Path,
     assert _ends(child)
 
 
+def test_a_command_that_hangs_and_may_not_be_killed_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with sudo: the process is root's by then. That people could not be told must not end the daemon."""
+
+    def refuse(group: int, number: int) -> None:
+        os.kill(group, number)
+        raise PermissionError
+
+    monkeypatch.setattr(os, "killpg", refuse)
+
+    assert "timeout" == code_of(Command([script(tmp_path, "exec sleep 60")], 1.0, ORIGIN))
+
+
+def test_a_config_whose_path_is_no_text_is_told_all_the_same(tmp_path: Path, seen: Path, ears: Ears) -> None:
+    """A name of a file may have any bytes."""
+    origin = {**ORIGIN, "config": "/etc/caf\udce9.toml"}
+
+    Command([script(tmp_path, f"cat > {seen}")], 5.0, origin).tell(NOTICE)
+    Webhook(ears.url, 5.0, origin).tell(NOTICE)
+
+    ((_, _, document),) = ears.heard
+    assert "/etc/caf?.toml" == document["config"] == json.loads(seen.read_text(encoding="utf-8"))["config"]
+
+
 @pytest.mark.parametrize(("word", "code"), [("no-such-program-here", "not_found"), ("/etc/hostname", "not_started")])
 def test_a_program_that_cannot_be_run_is_a_failure(word: str, code: str) -> None:
     """It is said in the log, and tried again; `batchd check-config` tells it beforehand."""
