@@ -52,6 +52,9 @@ class Recover:
             for each in self._accounts():
                 forgotten.look(each)
         for batch in self._place.store.ask(lambda ledger: ledger.batches.at(BatchState.SUBMITTING, self._scope)):
+            if self._place.stopping():
+                # A vendor that hangs has many of these, and keeps each look waiting for minutes.
+                return self._counts
             account = self._place.account_of(batch)
             if account is not None:
                 # Another process that holds the lease may be in the middle of its POST.

@@ -8,6 +8,7 @@ import pytest
 from batchd.operations import adopt, pause, send_again
 from batchd.pipeline import BATCH_LANE, SENDING, StageMaker
 from batchd.ports import Orders
+from tests.fakes.vendor import unclear
 from tests.stages.bench import Bench
 from tests.stages.unknown_creates import another_known_batch, leave_unknown
 
@@ -217,3 +218,20 @@ def test_a_batch_that_another_process_is_posting_is_left_alone(bench: Bench) -> 
 
     assert ["submitting"] == bench.states()
     assert {13} == counts.causes
+
+
+def test_a_stop_waits_for_one_look_and_not_for_all(bench: Bench) -> None:
+    """A vendor that hangs for long leaves many creates unknown, and keeps each look at its list waiting."""
+    bench.configure(batch_size=1)
+    bench.add_people("one", "two", "three")
+    bench.run(*SENDING[:2])
+    for _ in range(3):
+        bench.vendor.fail_next("create_batch", unclear())
+    bench.run(SENDING[2])
+    before = bench.vendor.calls.count("list_batches")
+    bench.place = replace(bench.place, stopping=lambda: bench.vendor.calls.count("list_batches") > before)
+
+    counts = bench.run(*RECOVER)
+
+    assert 1 == counts["submits_looked_for"]
+    assert before + 1 == bench.vendor.calls.count("list_batches")
