@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
@@ -251,6 +252,7 @@ class SqlStore:
                 if self.dialect.fault(error) not in {Fault.AGAIN, Fault.LATER}:
                     raise
                 code, refusal = self.dialect.code(error), self.dialect.refusal(error)
+                _clear_frames(error)
                 raise _TryAgainError(code, refusal or _NO_CONNECTION, self._trouble.away(code)) from error
         self._trouble.connected()
         with connection:
@@ -317,6 +319,17 @@ def _allow_one_statement(connection: Connection) -> None:
             raise RuntimeError(msg)
 
     event.listen(connection, "before_cursor_execute", count)
+
+
+def _clear_frames(error: BaseException) -> None:
+    """Lets go of what the driver had in hand: nearly a megabyte for TLS, in a circle that would be found much later.
+
+    A database may be away for hours, and is tried again and again.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen = seen.__cause__ or seen.__context__
 
 
 def _pause(state: tenacity.RetryCallState) -> float:

@@ -1,12 +1,18 @@
 """How long one transaction waits for a server in trouble, whatever other threads of the process do meanwhile."""
 
+import gc
+import socket
+import ssl
 import time
 
 import pytest
+import sqlalchemy as sa
 import tenacity
 
+from batchd.errors import DatabaseBusyError
 from batchd.stop import Stop
 from batchd.store import engine
+from batchd.store.dialects import dialect_for
 
 
 def refused(since: float) -> tenacity.RetryCallState:
@@ -33,3 +39,26 @@ def test_a_wait_counts_from_when_the_trouble_began_for_all(monkeypatch: pytest.M
     monkeypatch.setattr(engine, "_LATER_SECONDS", 60.0)
 
     assert engine._Enough(Stop())(refused(since=time.monotonic() - 61.0))
+
+
+def test_tries_to_connect_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver's error is in a circle with the connection and its megabyte for TLS: a night of them was hundreds."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = sa.make_url(f"mysql+pymysql://somebody@127.0.0.1:{taken.getsockname()[1]}/nowhere")
+    dialect, stop = dialect_for(url), Stop()
+    store = engine.SqlStore(dialect.create_engine(url, create=False), dialect, actor="test", stop=stop)
+    # Each is tried once.
+    monkeypatch.setattr(engine, "_STOPPING_SECONDS", 0.0)
+    stop.ask()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            with pytest.raises(DatabaseBusyError):
+                store.ask(lambda ledger: ledger.installation_id())
+        kept = sum(isinstance(one, ssl.SSLContext) for one in gc.get_objects())
+    finally:
+        gc.enable()
+        store.dispose()
+
+    assert 0 == kept
