@@ -33,7 +33,10 @@ class Claims:
     def end(self, task: str, counts: Counts, open_then: int) -> None:
         """A turn has ended: what it counted, and how many batches of the task were open, at least."""
         with self._lock:
-            if not _KEPT & counts.numbers.keys():
+            if _KEPT & counts.numbers.keys():
+                # Its beginning may have been told to those of a config that another has taken the place of.
+                self._kept.add(task)
+            else:
                 self._kept.discard(task)
             if counts["tasks_capped"]:
                 self._capped[task] = open_then

@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from batchd.app.continuous import Call, ConfigReloads
+from batchd.app.workplace import database_of, open_workplace, store_of
+from batchd.config import load_config
 from tests.acceptance.cli_world import PATIENCE, World, command_environment
 from tests.acceptance.watched import Watched, free_port, section
 
@@ -192,6 +195,24 @@ def test_size_and_pace_are_those_of_the_new_config(world: World) -> None:
         daemon.hangup()
         until(lambda: daemon.events("daemon.config_loaded"), daemon, "it was not loaded")
         until(lambda: 2 in sizes_of_five_more(world, daemon), daemon, "they are not of the new size")
+
+
+def test_what_threads_share_is_shared_across_a_reload(world: World) -> None:
+    """Turns that began with the former config count: what they have in hand, and the room that their files take."""
+    world.write_config()
+    config = load_config(world.config)
+    database = database_of(config)
+    store = store_of(database)
+    with (
+        open_workplace(config) as place,
+        ConfigReloads(config, place, database, store, Call()) as reloads,
+    ):
+        after = reloads.load().place
+    store.dispose()
+
+    assert place.in_hand is after.in_hand
+    assert place.inputs_coming is after.inputs_coming
+    assert place.results_coming is after.results_coming
 
 
 def sizes_of_five_more(world: World, daemon: Daemon) -> set[int]:
