@@ -97,10 +97,11 @@ def ended_batch(body: bytes) -> str | None:
         return None
     data = event.get("data")
     batch_id = data.get("id") if isinstance(data, dict) else None
-    # No vendor's id is other than ASCII; and MariaDB refuses to compare such text with one.
-    if isinstance(batch_id, str) and batch_id.isascii() and 0 < len(batch_id) <= _LONGEST_ID:
-        return batch_id
-    return None
+    # No vendor's id is other than printable ASCII. MariaDB refuses to compare other text with one, and PostgreSQL takes
+    # no NUL: what was announced with it would wait.
+    if not isinstance(batch_id, str) or not 0 < len(batch_id) <= _LONGEST_ID:
+        return None
+    return batch_id if batch_id.isascii() and batch_id.isprintable() else None
 
 
 def _bytes(text: str) -> bytes:

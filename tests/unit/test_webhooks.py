@@ -186,7 +186,7 @@ def test_anything_else_names_none(body: bytes) -> None:
     assert ended_batch(body) is None
 
 
-@pytest.mark.parametrize("batch_id", ["", "é", "x" * 201, 5, None, ["batch_1"]])
+@pytest.mark.parametrize("batch_id", ["", "é", "batch\0", "x" * 201, 5, None, ["batch_1"]])
 def test_an_id_that_no_vendor_gives_is_none(batch_id: object) -> None:
     """It is never asked of the database."""
     body = json.dumps({"type": "batch.completed", "data": {"id": batch_id}}).encode()
