@@ -45,6 +45,13 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
             where=f"{shown_path(path)}:{line}:{column}",
             next_command="mend the line, then batchd check-config",
         ) from error
+    except RecursionError:
+        # Without its cause, which is a thousand frames long. A daemon that reads it again goes on with what it has.
+        raise ConfigError(
+            "its arrays or tables are nested too deeply",
+            where=shown_path(path),
+            next_command="mend it, then batchd check-config",
+        ) from None
 
 
 def _syntax_error(message: str, text: str) -> tuple[str, int, int]:

@@ -29,6 +29,14 @@ def test_a_syntax_error_at_the_end_is_at_the_last_line(tmp_path: Path) -> None:
     assert raised.value.where.startswith(f"{path}:2:")
 
 
+def test_a_file_that_is_nested_too_deeply_is_a_config_error(tmp_path: Path) -> None:
+    """A daemon that reads it again refuses it, and is not ended by it."""
+    path = write(tmp_path, "x = " + "[" * 5000)
+
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        load_config(path)
+
+
 def test_a_file_that_cannot_be_read_is_a_config_error(tmp_path: Path) -> None:
     """A folder, or a file that isn't text, has a plain reason."""
     (tmp_path / "latin.toml").write_bytes(b"# r\xe9sum\xe9\n")
