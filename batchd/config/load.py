@@ -49,7 +49,7 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         # Without its cause, which is a thousand frames long. A daemon that reads it again goes on with what it has.
         raise ConfigError(
             "its arrays or tables are nested too deeply",
-            where=shown_path(path),
+            where=str(shown_path(path)),
             next_command="mend it, then batchd check-config",
         ) from None
 
