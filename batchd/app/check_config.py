@@ -9,13 +9,13 @@ from batchd.app.check_webhooks import webhook_remarks
 from batchd.app.messengers import check_command, messengers_of
 from batchd.app.remarks import Remark, Report, problem
 from batchd.app.resolve import resolve_task, task_problems
+from batchd.app.schedules import schedules_of
 from batchd.app.workplace import database_of, prices_of
 from batchd.config import AzureVendorConfig, Config, ConfigProblemsError, mask_url
 from batchd.core.bodies import RequestBuilder
 from batchd.core.rendering import UnrenderableError, compile_prompt
 from batchd.core.tasks import TaskDefinition
 from batchd.core.verdicts import Usage
-from batchd.daemon import Schedule, turn_of
 from batchd.errors import BatchdError, ConfigError, DatabaseError
 from batchd.store import installation, migrate
 from batchd.store.missing_rights import missing_on_ledger
@@ -136,11 +136,10 @@ def _moved(subject: str, sentence: str) -> Remark:
 
 
 def _schedule_problems(config: Config, name: str) -> Iterator[ConfigError]:
-    task = config.tasks[name]
     try:
-        turn_of(Schedule(task.every, task.cron))
+        schedules_of(config, [name])
     except ConfigError as error:
-        yield config.error(error.message, "tasks", name, "cron", next_command=error.next_command)
+        yield error
 
 
 def _look_at_rows(config: Config, database: Database, definition: TaskDefinition, report: Report) -> None:

@@ -10,12 +10,13 @@ from typing import Self
 from batchd.app.accounts import connect_each
 from batchd.app.messengers import messengers_of
 from batchd.app.resolve import resolve_task, resolve_tasks
+from batchd.app.schedules import schedules_of
 from batchd.app.workplace import tasks_with_accounts, vendors_needed, workplace
 from batchd.config import Config, load_config
 from batchd.config.time_zones import time_zone
 from batchd.config.vendors import SandboxVendorConfig
 from batchd.core.quiet import quiet_hours
-from batchd.daemon import Schedule, Setup
+from batchd.daemon import Setup
 from batchd.errors import BatchdError, ConfigError
 from batchd.ports import Account, ConfiguredTask, Link, Workplace
 from batchd.store.engine import SqlStore
@@ -106,6 +107,7 @@ class ConfigReloads:
     def _loaded(self) -> Setup:
         config = load_config(self._config.path)
         self._refuse_what_needs_a_restart(config)
+        schedules_of(config, config.tasks)
         with contextlib.ExitStack() as stack:
             place = self._call.adjusted(self._workplace(config, stack))
             self._connections = stack.pop_all()
@@ -115,10 +117,9 @@ class ConfigReloads:
 
     def _setup(self, let_go: Callable[[], object]) -> Setup:
         config, place = self._config, self._place
-        tasks = {name: config.tasks[name] for name in (*place.tasks, *place.unfit)}
         return Setup(
             replace(place, is_quiet=_quiet(config)),
-            {name: Schedule(every=task.every, cron=task.cron) for name, task in tasks.items()},
+            schedules_of(config, (*place.tasks, *place.unfit)),
             partial(self._resolved, config, place),
             only=self._call.only,
             timezone=config.daemon.timezone,

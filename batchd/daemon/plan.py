@@ -1,5 +1,6 @@
 """What a run is to do: for which tasks, when to claim for each, and when it ends."""
 
+import datetime as dt
 from dataclasses import dataclass
 
 from apscheduler.triggers.base import BaseTrigger
@@ -41,16 +42,23 @@ class Plan:
 
 
 def turn_of(schedule: Schedule, timezone: str = "UTC") -> BaseTrigger:
-    """The scheduler's trigger. Raises ConfigError for a cron line it does not understand."""
+    """The scheduler's trigger. Raises ConfigError for a cron line that it does not understand, or that never comes."""
     if schedule.cron is None:
         return every(schedule.every)
     try:
-        return CronTrigger.from_crontab(schedule.cron, timezone=timezone)
+        trigger = CronTrigger.from_crontab(schedule.cron, timezone=timezone)
     except ValueError as error:
-        raise ConfigError(
-            f"cron {schedule.cron!r} can't be used: {error}",
-            next_command='write it like "0 2 * * *": minute, hour, day, month, weekday',
-        ) from error
+        raise _unusable(schedule.cron, str(error)) from error
+    if trigger.get_next_fire_time(None, dt.datetime.now(dt.UTC)) is None:
+        raise _unusable(schedule.cron, "no day is like that")
+    return trigger
+
+
+def _unusable(cron: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"cron {cron!r} can't be used: {why}",
+        next_command='write it like "0 2 * * *": minute, hour, day, month, weekday',
+    )
 
 
 def every(seconds: float) -> IntervalTrigger:

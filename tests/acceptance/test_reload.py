@@ -130,6 +130,10 @@ def test_a_misfit_task_is_mended_while_the_daemon_works(world: World) -> None:
         ({"batch_size": '"many"'}, "config.toml:18: tasks.people.batch_size"),
         ({"url": '"sqlite:///elsewhere.db"'}, "config.toml:1: database: a run that goes on can't change this"),
         ({"batch_duration": '"1s"'}, "vendors.local: a run that goes on can't change this"),
+        (
+            {"retry_delay": '"0s"\ncron = "0 25 * * *"'},
+            "config.toml:20: tasks.people.cron: cron '0 25 * * *' can't be used",
+        ),
     ],
 )
 def test_a_bad_config_is_refused_and_the_old_one_goes_on(world: World, replaced: dict[str, str], reason: str) -> None:
