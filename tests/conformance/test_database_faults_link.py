@@ -112,6 +112,25 @@ def all_is_well(bench: LinkedBench) -> None:
     assert [] == broken(bench)
 
 
+def test_a_link_that_is_lost_as_its_connection_goes_back_costs_nothing(
+    bench: LinkedBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked has its answer by then; and the pool has its place back, or it would soon have none."""
+    store = bench.database.store(actor="test", is_dead=lambda _: False)
+    roll_back = store.engine.dialect.do_rollback
+
+    def then_lost(connection: Any) -> None:
+        roll_back(connection)
+        bench.link.reset()
+
+    monkeypatch.setattr(store.engine.dialect, "do_rollback", then_lost)
+    # More than the pool has places.
+    looks = [look for look in (store.read, store.ask, store.transact) for _ in range(18)]
+    known = {look(lambda ledger: ledger.installation_id()) for look in looks}
+
+    assert 1 == len(known)
+
+
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     "step",

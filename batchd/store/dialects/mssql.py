@@ -43,7 +43,13 @@ from batchd.store.dialects.odbc import is_freetds, odbc_url
 from batchd.store.dialects.reflected import column_info, key_column
 from batchd.store.dialects.row_write import RowWrite
 from batchd.store.dialects.server_dialect import ServerDialect
-from batchd.store.dialects.servers import CONNECT_SECONDS, LOCK_SECONDS, listen_for_refusals, place_of
+from batchd.store.dialects.servers import (
+    CONNECT_SECONDS,
+    LOCK_SECONDS,
+    close_what_cannot_be_reset,
+    listen_for_refusals,
+    place_of,
+)
 from batchd.store.scripts import until_go
 
 _PORT = 1433
@@ -94,6 +100,7 @@ class MssqlDialect(ServerDialect):
         engine.dialect.get_default_isolation_level = lambda _: "READ COMMITTED"  # type: ignore[assignment,method-assign]
         event.listen(engine, "connect", self._configure)
         listen_for_texts(engine, typed=not is_freetds(url))
+        close_what_cannot_be_reset(engine)
         listen_for_refusals(engine)
         event.listen(engine, "handle_error", errors.mark_lost)
         event.listen(engine, "handle_error", self._read_plainly)

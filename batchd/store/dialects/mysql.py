@@ -37,6 +37,7 @@ from batchd.store.dialects.server_dialect import ServerDialect
 from batchd.store.dialects.servers import (
     CONNECT_SECONDS,
     LOCK_SECONDS,
+    close_what_cannot_be_reset,
     listen_for_refusals,
     place_of,
     watch_line,
@@ -73,6 +74,7 @@ class MysqlDialect(ServerDialect):
             connect_args={"connect_timeout": CONNECT_SECONDS, "read_timeout": CONNECT_SECONDS},
         )
         event.listen(engine, "connect", _configure)
+        close_what_cannot_be_reset(engine)
         listen_for_refusals(engine)
         return engine
 

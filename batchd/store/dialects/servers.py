@@ -1,5 +1,6 @@
 """What databases have in common: a place in the network, drivers that refuse values by themselves."""
 
+import contextlib
 import socket
 import time
 from typing import Any
@@ -71,6 +72,24 @@ def ping_after_idleness(engine: Engine) -> None:
 
     event.listen(engine, "checkin", seen)
     event.listen(engine, "checkout", proved)
+
+
+def close_what_cannot_be_reset(engine: Engine) -> None:
+    """Closes a connection whose isolation level can't be put back as it goes to the pool, which makes another one.
+
+    SQLAlchemy would let the driver's own error out, where the work is done and its answer known, and the pool would
+    never have the connection's place again. The pool must ask each connection whether it lives before it is used.
+    """
+    dialect, reset = engine.dialect, engine.dialect.reset_isolation_level
+
+    def reset_or_close(connection: Any) -> None:
+        try:
+            reset(connection)
+        except dialect.loaded_dbapi.Error:
+            with contextlib.suppress(dialect.loaded_dbapi.Error):
+                connection.close()
+
+    dialect.reset_isolation_level = reset_or_close  # type: ignore[assignment,method-assign]
 
 
 def listen_for_refusals(engine: Engine) -> None:
