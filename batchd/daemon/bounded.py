@@ -89,8 +89,7 @@ class BoundedRun:
         return is_done
 
     def _work(self) -> bool:
-        if self._presence.is_due():
-            self._presence.show()
+        self._show_presence()
         done, was_due = Counts(), self._is_due()
         if self._may_claim():
             done.merge(self._claim_all())
@@ -107,6 +106,14 @@ class BoundedRun:
         # A batch that is not due yet is no standstill, though nothing moves.
         self._standstill = self._standstill + 1 if was_due and not _has_moved(done) else 0
         return self._is_over(batches, retry)
+
+    def _show_presence(self) -> None:
+        if self._presence.is_due():
+            try:
+                self._presence.show()
+            except BatchdError as error:
+                # The work does not depend on it.
+                self._passes.went_wrong("presence", error)
 
     def _may_claim(self) -> bool:
         return self._claims_due and not self._has_built_all() and time.monotonic() >= self._claim_after
