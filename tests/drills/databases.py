@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from batchd.store.tables import metadata
 from tests.servers.given import MARIADB, MSSQL, MSSQL_FREETDS, POSTGRESQL, Given
 
 # What people change at a database, now and then at the very moment that a trigger names.
@@ -18,8 +19,8 @@ Change = Literal[
     "hide a column",
     "show the column",
 ]
-# Without their "batchd_"; those that others refer to come first.
-LEDGER = ("installation", "task", "task_version", "batch", "watch", "request", "gate", "content", "finding", "event")
+# The ledger's tables without their "batchd_", as they are written down: those that others refer to come first.
+LEDGER = tuple(table.name.removeprefix("batchd_") for table in metadata.tables.values())
 # What a trigger says that refuses a row, and since when a row is done that others have finished.
 REFUSAL = "row three is not written"
 LONG_AGO = "2000-01-01 00:00:00"
