@@ -12,6 +12,7 @@ from batchd.store import tables
 from batchd.store.batch_rows import batch_from, in_scope, with_task
 from batchd.store.chunks import chunks
 from batchd.store.dialects.base import LedgerDialect
+from batchd.store.enlisting import enlist
 from batchd.store.expressions import steady
 
 _NUMBERS_A_QUERY = 400
@@ -26,10 +27,7 @@ class SqlVendorFiles:
 
     def enlist(self, batch: Batch) -> None:
         """Counted from the batch's end; a batch that is known already stays as it is."""
-        here, batches = tables.vendor_files, tables.batch
-        if self._connection.scalar(sa.select(here.c.batch_id).where(here.c.batch_id == batch.id)) is None:
-            ended = sa.select(batches.c.closed_at).where(batches.c.id == batch.id).scalar_subquery()
-            self._connection.execute(sa.insert(here).values(batch_id=batch.id, due_from=ended))
+        enlist(self._connection, tables.vendor_files, batch)
 
     def due(self, scope: Scope, account: tuple[str, str], seconds: float, most: int) -> list[Batch]:
         """Those that have waited longest."""

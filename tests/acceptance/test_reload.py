@@ -200,6 +200,9 @@ def test_size_and_pace_are_those_of_the_new_config(world: World) -> None:
         until(lambda: daemon.events("daemon.config_loaded"), daemon, "it was not loaded")
         until(lambda: 2 in sizes_of_five_more(world, daemon), daemon, "they are not of the new size")
 
+    *_, last = (size for (size,) in world.sql("SELECT requests FROM batchd_batch ORDER BY id"))
+    assert last <= 2
+
 
 def test_what_threads_share_is_shared_across_a_reload(world: World) -> None:
     """Turns that began with the former config count: what they have in hand, and the room that their files take."""

@@ -155,9 +155,11 @@ def test_an_end_that_is_not_0_is_a_failure(tmp_path: Path, line: str, code: str)
     assert code == code_of(Command([script(tmp_path, line)], 5.0, ORIGIN))
 
 
-def test_a_command_that_does_not_read_may_still_work(tmp_path: Path) -> None:
+def test_a_command_that_does_not_read_may_still_work(tmp_path: Path, seen: Path) -> None:
     """It has all it needs in its environment."""
-    Command([script(tmp_path, "exec true")], 5.0, ORIGIN).tell(NOTICE)
+    Command([script(tmp_path, f'echo "$BATCHD_FINDING_KIND" > {seen}')], 5.0, ORIGIN).tell(NOTICE)
+
+    assert NOTICE.kind == seen.read_text(encoding="utf-8").strip()
 
 
 def test_a_command_that_hangs_is_killed_with_what_it_has_started(tmp_path: Path, seen: Path) -> None:

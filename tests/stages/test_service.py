@@ -155,6 +155,8 @@ def test_a_slow_vendor_call_of_one_stage_keeps_no_other(paced: Bench, monkeypatc
         hangs.set()
         until(lambda: done(paced) == 2, "the second row was not done")
 
+    assert [(1, "applied"), (2, "applied")] == paced.outcomes()
+
 
 def test_a_create_on_its_way_is_not_looked_for(paced: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Recover looks for creates that nobody knows of; this one is known to the process that makes it."""
@@ -266,6 +268,8 @@ def test_a_config_that_is_refused_changes_nothing(paced: Bench) -> None:
         serving.reload(ConfigError("no such key", where="config.toml:3"))
         paced.add_people("one")
         until(lambda: done(paced) == 1, "the former config does not go on")
+
+    assert [(1, "applied")] == paced.outcomes()
 
 
 def test_what_the_former_config_had_open_is_let_go_of_once_nothing_works_with_it(

@@ -164,9 +164,12 @@ def test_who_does_not_watch_is_not_told_of_progress(path: Path, listener: Listen
 
 def test_without_a_socket_nothing_is_said() -> None:
     """Batchd on a terminal has nobody to tell."""
-    Notifier({}).ready()
     Notifier({"NOTIFY_SOCKET": "/no/such/folder/notify"}).ready()
     Notifier({"NOTIFY_SOCKET": "/" + "x" * 200}).ready()
+    terminal = Notifier({})
+    terminal.ready()
+
+    assert not terminal.is_heard
 
 
 @pytest.mark.parametrize(

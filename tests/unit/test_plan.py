@@ -1,9 +1,13 @@
 """When a task's turn comes: a line that can't be meant is refused in words, before anything is planned by it."""
 
+import datetime as dt
+
 import pytest
 
 from batchd.daemon import Schedule, turn_of
 from batchd.errors import ConfigError
+
+MOMENT = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize(
@@ -26,4 +30,6 @@ def test_a_cron_line_that_never_comes_is_refused(cron: str, why: str) -> None:
 
 def test_a_rare_day_is_a_day() -> None:
     """The 29th of February comes, some day."""
-    turn_of(Schedule(cron="0 0 29 2 *"), "Europe/Berlin")
+    turn = turn_of(Schedule(cron="0 0 29 2 *"), "Europe/Berlin")
+
+    assert "2028-02-29T00:00:00+01:00" == turn.get_next_fire_time(None, MOMENT).isoformat()
