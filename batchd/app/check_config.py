@@ -1,5 +1,6 @@
 """Holds a config against its database and tables, all of it, without sending anything."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from batchd.app.messengers import check_command, messengers_of
 from batchd.app.remarks import Remark, Report, problem
 from batchd.app.resolve import resolve_task, task_problems
 from batchd.app.schedules import schedules_of
-from batchd.app.workplace import database_of, prices_of
+from batchd.app.workplace import opened_database, prices_of
 from batchd.config import AzureVendorConfig, Config, ConfigProblemsError, mask_url
 from batchd.core.bodies import RequestBuilder
 from batchd.core.rendering import UnrenderableError, compile_prompt
@@ -37,17 +38,17 @@ def check_config(config: Config, only: str | None) -> Report:
     report.remarks += _vendors(config, names)
     report.remarks += _notify(config)
     report.remarks += webhook_remarks(config)
-    try:
-        database = database_of(config)
-    except BatchdError as error:
-        report.remarks.append(problem("database", error))
-        return report
-    report.remarks += _ledger(config, database)
-    for name in names:
-        _check_task(config, database, name, report)
+    with contextlib.ExitStack() as stack:
+        try:
+            database = stack.enter_context(opened_database(config))
+        except BatchdError as error:
+            report.remarks.append(problem("database", error))
+            return report
+        report.remarks += _ledger(config, database)
+        for name in names:
+            _check_task(config, database, name, report)
     if not names:
         report.remarks.append(Remark("warning", "tasks", "no task is configured", "batchd init --help"))
-    database.engine.dispose()
     return report
 
 

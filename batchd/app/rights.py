@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchd.app.needs import has_word, needs_of
-from batchd.app.workplace import database_of
+from batchd.app.workplace import opened_database
 from batchd.config import Config
 from batchd.config.tasks import TaskConfig
 from batchd.errors import ConfigError, DatabaseError, UsageError
@@ -46,11 +46,8 @@ def _looked_at(config: Config, name: str) -> tuple[_Needed, list[str]]:
     Who has no rights yet asks here.
     """
     try:
-        database = database_of(config)
-        try:
+        with opened_database(config) as database:
             return ask(database, lambda connection: _needed(config, name, database, connection)), []
-        finally:
-            database.engine.dispose()
     except (ConfigError, DatabaseError) as error:
         return needs_of(config, name, (), ()), _unknown(config.tasks[name], error)
 

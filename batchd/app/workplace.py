@@ -47,6 +47,19 @@ def database_of(config: Config, *, create: bool = False) -> Database:
     )
 
 
+@contextlib.contextmanager
+def opened_database(config: Config, *, create: bool = False) -> Iterator[Database]:
+    """The config's database; its connections are closed at the end, also where nothing came of it.
+
+    Raises ConfigError, DatabaseError.
+    """
+    database = database_of(config, create=create)
+    try:
+        yield database
+    finally:
+        database.engine.dispose()
+
+
 def _tokens(config: Config, entra: EntraConfig) -> Callable[[], str]:
     """Gives tokens by which the database is logged in to."""
     try:
@@ -71,9 +84,8 @@ def open_workplace(
 ) -> Iterator[Workplace]:
     """Everything the stages need, for all tasks or one; lets go of it at the end."""
     with contextlib.ExitStack() as stack:
-        database = database_of(config)
+        database = stack.enter_context(opened_database(config))
         store = store_of(database, stop)
-        stack.callback(store.dispose)
         tasks, unfit = resolve_tasks(config, database, task)
         accounts, failed = connect_each(config, stack, vendors_needed(config, store, {*tasks, *unfit}))
         tasks, unfit = tasks_with_accounts(config, tasks, unfit, failed)

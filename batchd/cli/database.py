@@ -1,7 +1,7 @@
 """``batchd db``: the ledger's tables, and which installation they belong to."""
 
 from batchd.app.owner import this_owner
-from batchd.app.workplace import database_of
+from batchd.app.workplace import opened_database
 from batchd.cli import exit_codes
 from batchd.cli.call import Call
 from batchd.cli.lines import say
@@ -16,9 +16,8 @@ def upgrade(call: Call, *, only_sql: bool) -> int:
     config = call.config()
     if only_sql:
         return _print_sql(call, config)
-    database = database_of(config, create=True)
-    scripts = migrate.upgrade(database.engine, database.dialect, database.url)
-    database.engine.dispose()
+    with opened_database(config, create=True) as database:
+        scripts = migrate.upgrade(database.engine, database.dialect, database.url)
     where = mask_url(config.database_url())
     if call.as_json:
         version = migrate.ledger_version(database.dialect)
@@ -48,15 +47,14 @@ def adopt(call: Call, *, moved: bool, copied: bool) -> int:
             "say which it is: the database moved here and its old place is gone, or this is a copy",
             next_command="batchd db adopt --moved, or batchd db adopt --copied",
         )
-    database = database_of(call.config())
-    migrate.check_version(database.engine, database.dialect, database.url)
-    place = database.dialect.binding(database.url)
     copy = None
-    if copied:
-        copy = installation.adopt_copied(database.engine, database.dialect, database.url, actor=this_owner())
-    else:
-        installation.adopt_moved(database.engine, database.dialect, database.url)
-    database.engine.dispose()
+    with opened_database(call.config()) as database:
+        migrate.check_version(database.engine, database.dialect, database.url)
+        place = database.dialect.binding(database.url)
+        if copied:
+            copy = installation.adopt_copied(database.engine, database.dialect, database.url, actor=this_owner())
+        else:
+            installation.adopt_moved(database.engine, database.dialect, database.url)
     if call.as_json:
         given_up = {"batches_given_up": copy.batches if copy else 0, "tasks_paused": copy.tasks if copy else ()}
         print_json({"bound_to": place, "new_installation": copied} | given_up)

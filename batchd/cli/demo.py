@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from batchd import log
-from batchd.app.workplace import database_of, open_workplace, read_config
+from batchd.app.workplace import open_workplace, opened_database, read_config
 from batchd.cli import demo_show, exit_codes
 from batchd.cli.demo_folder import DemoFolder
 from batchd.cli.out import print_json
@@ -81,12 +81,9 @@ def _may_rebuild(demo: DemoFolder, console: Console, *, may_ask: bool) -> bool:
 
 @contextlib.contextmanager
 def _upgraded(config: Config) -> Iterator[Database]:
-    database = database_of(config)
-    try:
+    with opened_database(config) as database:
         upgrade(database.engine, database.dialect, database.url)
         yield database
-    finally:
-        database.engine.dispose()
 
 
 def _fill(config: Config, database: Database, console: Console) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from batchd import log
 from batchd.app.accounts import connect_named
-from batchd.app.workplace import database_of, open_workplace, store_of, workplace
+from batchd.app.workplace import open_workplace, opened_database, store_of, workplace
 from batchd.cli.call import Call
 from batchd.cli.memory import settle_memory
 from batchd.cli.progress import TerminalProgress
@@ -38,12 +38,8 @@ def opened_ledger(call: Call, stop: Stop | None = None, *, actor: str | None = N
     if call.task is not None and call.task not in config.tasks:
         known = ", ".join(config.tasks) or "none"
         raise UsageError(f"there is no task {call.task!r} in {config.path}", next_command=f"tasks here: {known}")
-    database = database_of(config)
-    store = store_of(database, stop, actor=actor)
-    try:
-        yield Desk(config, database, store)
-    finally:
-        store.dispose()
+    with opened_database(config) as database:
+        yield Desk(config, database, store_of(database, stop, actor=actor))
 
 
 @contextlib.contextmanager

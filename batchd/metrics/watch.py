@@ -10,7 +10,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from batchd import __version__
-from batchd.app.workplace import database_of
+from batchd.app.workplace import opened_database
 from batchd.config import Config
 from batchd.core.model import Moment
 from batchd.errors import BatchdError
@@ -133,11 +133,8 @@ def watched(
     config: Config, port: int, tasks: Mapping[str, ConfiguredTask], live: Callable[[], str | None]
 ) -> Iterator[Watch]:
     """Serves until the end of the block. Raises ConfigError where the port can't be had, DatabaseError."""
-    database = database_of(config)
-    try:
+    with opened_database(config) as database:
         watch = Watch(config, tasks, database)
         key = f"{config.where('metrics', 'port')}: metrics.port"
         with serving(pages(watch.registry, live, watch.troubles), config.metrics.host, port, configured_as=key):
             yield watch
-    finally:
-        database.engine.dispose()

@@ -233,10 +233,6 @@ class SqlStore:
 
         return self._repeated(once, "")
 
-    def dispose(self) -> None:
-        """Closes the connections."""
-        self.engine.dispose()
-
     def _ledger(self, connection: Connection) -> SqlLedger:
         return SqlLedger(connection, self.dialect, actor=self._actor, is_dead=self._is_dead)
 

@@ -215,7 +215,7 @@ def test_what_threads_share_is_shared_across_a_reload(world: World) -> None:
         ConfigReloads(config, place, database, store, Call()) as reloads,
     ):
         after = reloads.load().place
-    store.dispose()
+    store.engine.dispose()
 
     assert place.in_hand is after.in_hand
     assert place.inputs_coming is after.inputs_coming

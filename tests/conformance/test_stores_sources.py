@@ -284,7 +284,7 @@ def test_a_url_that_cannot_serve_is_refused(url: str, words: str) -> None:
 
 def test_a_ledger_that_is_elsewhere_refuses_to_work(db: StoreUnderTest, desk: Desk) -> None:
     """Two copies would both believe that the open batches are theirs."""
-    desk.store.dispose()
+    desk.store.engine.dispose()
     db.execute("UPDATE batchd_installation SET bound_to = 'elsewhere'")
 
     with pytest.raises(DatabaseError, match="belongs to elsewhere, but is now at ") as error:

@@ -40,7 +40,7 @@ def test_a_time_that_a_person_wrote_to_the_second_is_read(db: StoreUnderTest, de
 
 def test_a_copied_file_refuses_to_work(db: StoreUnderTest, desk: Desk, path: Path, tmp_path: Path) -> None:
     """Both copies would believe that the open batches are theirs."""
-    desk.store.dispose()
+    desk.store.engine.dispose()
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     shutil.copy(path, tmp_path / "copy.db")
     copy = open_database(f"sqlite:///{tmp_path / 'copy.db'}")
@@ -61,7 +61,7 @@ def test_the_same_file_by_another_path_is_the_same_place(desk: Desk, path: Path,
     assert desk.store.read(lambda ledger: ledger.installation_id()) == store.read(
         lambda ledger: ledger.installation_id()
     )
-    store.dispose()
+    store.engine.dispose()
 
 
 def test_an_indexs_own_collation_is_not_the_columns(db: StoreUnderTest) -> None:

@@ -66,6 +66,6 @@ def test_tries_to_connect_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) 
         kept = [one for one in tls_contexts() if not any(one is other for other in before)]
     finally:
         gc.enable()
-        store.dispose()
+        store.engine.dispose()
 
     assert [] == kept

@@ -62,7 +62,7 @@ def test_what_a_filtered_index_asks_of_a_session_comes_first(name: str) -> None:
 
 def test_the_config_means_the_table(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """It loads without a warning, and every column it names is made by table.sql."""
-    monkeypatch.setattr("batchd.app.rights.database_of", no_database)
+    monkeypatch.setattr("batchd.app.rights.opened_database", no_database)
     needed = rights_of(config, "resumes").table
     columns = made(EXAMPLE / "table.sql")["aicandidate"]
 
