@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 import structlog
 
+from batchd.cli.lines import carry_config
 from tests import leaks
 from tests.conformance_table import conformance_table
 from tests.servers.given import NOT_RUN
@@ -41,10 +42,11 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_log_left_over() -> Iterator[None]:
-    """A command that ran in this process logs to the stderr of its test, which is closed afterwards."""
+def _no_command_left_over() -> Iterator[None]:
+    """One that ran in this process logs to the stderr of its test, and would have later ones told with its config."""
     yield
     structlog.reset_defaults()
+    carry_config(None)
 
 
 @pytest.hookimpl(wrapper=True)

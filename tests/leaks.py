@@ -2,6 +2,7 @@
 
 Heard is what this process and every process that it starts say: stdout, stderr and logs, whether pytest captured it, a
 test read it from a pipe, or it went to a file; and every table and view of a SQLite ledger but the one for content.
+Drills listen with the same ears (``tests/drills/let_out.py``), on every database.
 """
 
 import sqlite3

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.drills.let_out import let_out
 from tests.drills.slot import Slot
 
 
@@ -61,7 +62,7 @@ def look(slot: Slot) -> End:
         paid=slot.vendor.paid(),
         writes=Counter({row[0]: row[1] for row in audit}),
         open_batches=left,
-        violations=_violations(slot),
+        violations=[*_violations(slot), *let_out(slot)],
     )
 
 

@@ -145,3 +145,4 @@ def _look_at_the_end(site: Site, line: Line) -> None:
     judged = site.run("verify")
     if judged.returncode != 0:
         raise TroubleError(f"verify: {judged.stdout}{judged.stderr}")
+    line.faults.unexplained.extend(site.let_out())

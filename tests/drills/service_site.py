@@ -15,6 +15,8 @@ from typing import Any
 
 from tests.acceptance.cli_world import command_environment
 from tests.drills.vendor import Vendor
+from tests.leaks import SHOWN_ON_PURPOSE, Leaks
+from tests.planted import KEY, RESUME
 
 PATIENCE = 120.0
 TABLES = ("healthy", "poor", "misfit")
@@ -69,6 +71,7 @@ class Site:
     other: Vendor
     heard: list[str] = field(default_factory=list)
     killed: int = 0
+    leaks: Leaks = field(default_factory=Leaks)
 
     def __post_init__(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -90,7 +93,9 @@ class Site:
         """Pending rows, each with a text of its own."""
         with closing(self._connected()) as connection, connection:
             (last,) = connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()
-            texts = [(number, f"Ada Number{number} is a plumber") for number in range(last + 1, last + rows + 1)]
+            texts = [
+                (number, f"Ada Number{number} is a plumber. {RESUME}") for number in range(last + 1, last + rows + 1)
+            ]
             connection.executemany(f"INSERT INTO {table} (id, resume) VALUES (?, ?)", texts)
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
@@ -109,15 +114,20 @@ class Site:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command of a person, to its end."""
-        return subprocess.run(
+        ended = subprocess.run(
             [sys.executable, "-m", "batchd", *arguments],
             cwd=self.folder,
-            env=command_environment(),
+            env=command_environment(OPENAI_API_KEY=KEY),
             capture_output=True,
             text=True,
             timeout=PATIENCE,
             check=False,
         )
+        where = f"batchd {' '.join(arguments)}"
+        self.leaks.hear(ended.stderr, where)
+        if not SHOWN_ON_PURPOSE.keys() & set(arguments):
+            self.leaks.hear(ended.stdout, where)
+        return ended
 
     def follow(self, command: str) -> subprocess.CompletedProcess[str]:
         """Runs a next command, word for word."""
@@ -145,13 +155,21 @@ class Site:
         process = subprocess.Popen(
             [sys.executable, "-m", "batchd", "run", "--config", "config.toml"],
             cwd=self.folder,
-            env=command_environment(NOTIFY_SOCKET=str(self.folder / "notify"), WATCHDOG_USEC="30000000"),
+            env=command_environment(
+                NOTIFY_SOCKET=str(self.folder / "notify"), WATCHDOG_USEC="30000000", OPENAI_API_KEY=KEY
+            ),
             stdout=subprocess.DEVNULL,
             stderr=(self.folder / "service.log").open("ab"),
             start_new_session=True,
         )
         self.until(lambda: self.said("READY=1") > ready, "the service did not say that it is ready")
         return process
+
+    def let_out(self) -> list[str]:
+        """What was planted in rows and environment, and came out by output, log, ledger or the word to systemd."""
+        self.leaks.hear_folder(self.folder)
+        self.leaks.hear("\n".join(self.heard), "what systemd was told")
+        return self.leaks.finds()
 
     def until(self, holds: Callable[[], object], failure: str) -> None:
         """Waits for it. Raises TroubleError where it does not come."""

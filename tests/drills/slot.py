@@ -12,6 +12,7 @@ from batchd.failpoints import ARMED, LOGGED
 from tests.drills.databases import SQLITE, Change, Database, database_of
 from tests.drills.forking import Ended, Process
 from tests.drills.vendor import Vendor
+from tests.planted import KEY, RESUME
 
 CONFIG = """\
 [database]
@@ -132,6 +133,7 @@ class Slot:
             ARMED: failpoint,
             LOGGED: str(self.points) if traced else "",
             _PASSWORD: self.database.password,
+            "OPENAI_API_KEY": KEY,
         }
         self.database.let_go()
         if traced:
@@ -207,5 +209,5 @@ class Slot:
 
 
 def people(rows: int) -> Sequence[tuple[int, str]]:
-    """Rows whose texts differ, so that the vendor's account tells their payments apart."""
-    return [(number, f"Ada Number{number} wrote programs for {number} years") for number in range(1, rows + 1)]
+    """Rows whose texts differ, so that the vendor's account tells their payments apart; each has what is planted."""
+    return [(number, f"Ada Number{number} wrote programs. {RESUME}") for number in range(1, rows + 1)]
