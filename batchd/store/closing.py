@@ -1,6 +1,6 @@
 """What a batch came to: all its figures, for the event logged once the transaction of its end is through."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from batchd.core.tasks import TaskDefinition
 from batchd.store import tables
 from batchd.store.expressions import as_number
+from batchd.store.news import Ended
 
 _NANO = 1e-9
 # Where a batch stands from each moment on.
@@ -22,8 +23,19 @@ _TOKENS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
 _BYTES = ("input_bytes", "output_bytes", "error_bytes")
 
 
-def what_came_of(connection: Connection, batch_id: int) -> dict[str, Any]:
-    """Names and figures of a batch that has ended, as documented with ``batch.closed``; None and zeros left out."""
+def ends_with(connection: Connection, ended: Sequence[int], unanswered: Sequence[Ended]) -> list[Ended]:
+    """The ends that this transaction has made, and those that it finds made by its own COMMIT that was not answered."""
+    closed_at = sa.select(tables.batch.c.closed_at)
+    before = (one for one in unanswered if one.batch_id not in ended)
+    return [
+        *(_what_came_of(connection, batch_id) for batch_id in ended),
+        # Where that COMMIT was none, another may have ended the batch since, and told it.
+        *(one for one in before if connection.scalar(closed_at.filter_by(id=one.batch_id)) == one.closed_at),
+    ]
+
+
+def _what_came_of(connection: Connection, batch_id: int) -> Ended:
+    """Names and figures as documented with ``batch.closed``; None and zeros left out."""
     row = connection.execute(_asked(batch_id)).one()
     outcomes = {outcome.value: getattr(row, outcome.value) for outcome in tables.REQUEST_OUTCOMES}
     figures = {
@@ -46,7 +58,7 @@ def what_came_of(connection: Connection, batch_id: int) -> dict[str, Any]:
         "held": bool(row.was_held),
         "seconds": dict(_seconds(row)),
     }
-    return {name: value for name, value in figures.items() if value is not None}
+    return Ended(batch_id, row.closed_at, {name: value for name, value in figures.items() if value is not None})
 
 
 def _asked(batch_id: int) -> sa.Select[Any]:

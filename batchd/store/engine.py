@@ -19,11 +19,10 @@ from batchd.core.model import Lease
 from batchd.errors import BatchdError, DatabaseBusyError, DatabaseError, DataRefusedError
 from batchd.ports import Ledger
 from batchd.stop import Stop
-from batchd.store.closing import what_came_of
 from batchd.store.dialects.base import Fault, LedgerDialect, Refusal
-from batchd.store.finding_news import News, tell_all
 from batchd.store.leases import renew, term
 from batchd.store.ledger import SqlLedger
+from batchd.store.news import News
 from batchd.store.own_words import in_own_words
 from batchd.store.rows import values_refused
 
@@ -165,23 +164,21 @@ class SqlStore:
         """Runs ``work`` in one transaction, again as a whole after deadlocks and lost connections.
 
         A COMMIT whose answer was lost is run again too: every ``work`` looks at the ledger before it acts. What it did
-        to findings is logged when it is done.
+        to findings, and the ends of batches, are logged when it is done.
         """
-        news: list[News] = []
+        news = News()
 
         def once() -> T:
+            nonlocal news
             with self._mapped_errors(), self._connected() as connection, connection.begin():
                 ledger = self._ledger(connection)
                 with self._whole(connection, lease):
                     done = work(ledger)
-                    news[:] = ledger.findings.news_with(news)
-                    ended = [what_came_of(connection, batch_id) for batch_id in ledger.batches.ended]
+                    news = ledger.news_with(news)
                 if step:
                     failpoints.before(step)
             self._trouble.committed()
-            tell_all(news)
-            for figures in ended:
-                log.info(events.BATCH_CLOSED, **figures)
+            news.tell()
             if step:
                 failpoints.after(step)
             return done
@@ -192,7 +189,7 @@ class SqlStore:
             # The second run may stop at what the first one has done, whose COMMIT was not answered.
             if news:
                 with contextlib.suppress(DatabaseError):
-                    tell_all(self._read(lambda ledger: ledger.findings.news_with(news)))
+                    self._read(lambda ledger: ledger.news_with(news)).tell()
             raise
 
     @contextlib.contextmanager

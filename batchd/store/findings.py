@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 from batchd.core.findings import KINDS, next_command
 from batchd.store import tables
 from batchd.store.dialects.base import LedgerDialect
-from batchd.store.finding_news import Closed, News, Opened
+from batchd.store.news import Closed, Opened
 
 
 class SqlFindings:
@@ -20,7 +20,7 @@ class SqlFindings:
     def __init__(self, connection: Connection, dialect: LedgerDialect) -> None:
         self._connection = connection
         self._dialect = dialect
-        self.news: list[News] = []
+        self.news: list[Opened | Closed] = []
 
     def open(self, kind: str, subject: str, detail: str = "") -> bool:
         """Raises a finding once; a person who sees it twice stops reading. Its detail is the last one told."""
@@ -70,7 +70,7 @@ class SqlFindings:
         ours = finding.c.id == finding_id, finding.c.closed_at.is_(None)
         return self._connection.execute(update(finding).where(*ours).values(closed_at=self._dialect.now())).rowcount > 0
 
-    def news_with(self, unanswered: Sequence[News]) -> list[News]:
+    def news_with(self, unanswered: Sequence[Opened | Closed]) -> list[Opened | Closed]:
         """What this transaction has done, and what it finds done by its own COMMIT that was not answered."""
         done = {(type(one), one.kind, one.subject) for one in self.news}
         before = (one for one in unanswered if (type(one), one.kind, one.subject) not in done)

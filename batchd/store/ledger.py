@@ -11,12 +11,14 @@ from batchd.core.tasks import TaskDefinition
 from batchd.store import tables
 from batchd.store.audit import SqlAudit
 from batchd.store.batches import SqlBatches
+from batchd.store.closing import ends_with
 from batchd.store.contents import SqlContents
 from batchd.store.dialects.base import LedgerDialect
 from batchd.store.events import SqlEvents
 from batchd.store.findings import SqlFindings
 from batchd.store.gates import SqlGates
 from batchd.store.kept_results import SqlKeptResults
+from batchd.store.news import News
 from batchd.store.notices import SqlNotices
 from batchd.store.processes import SqlProcesses
 from batchd.store.quotas import SqlQuotas
@@ -63,6 +65,13 @@ class SqlLedger:
     def audit(self, task: str | None = None) -> SqlAudit:
         """What the judge asks."""
         return SqlAudit(self.connection, self._dialect, task)
+
+    def news_with(self, unanswered: News) -> News:
+        """What this transaction has to tell, and what it finds done by its own COMMIT that was not answered."""
+        return News(
+            self.findings.news_with(unanswered.findings),
+            ends_with(self.connection, self.batches.ended, unanswered.ends),
+        )
 
     def installation_id(self) -> str:
         """32 hex digits, made when the ledger was installed."""

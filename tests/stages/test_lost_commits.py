@@ -283,7 +283,11 @@ def end_of_going(way: Way, bench: Bench) -> dict[str, Any]:
     with capture_logs() as said:
         way(bench)
     told = [one for one in said if one["event"] in {events.FINDING_OPENED, events.FINDING_CLOSED}]
-    return end(bench) | {"told of findings": sorted((one["event"], one["kind"], one["subject"]) for one in told)}
+    ends = [one for one in said if one["event"] == events.BATCH_CLOSED]
+    return end(bench) | {
+        "told of findings": sorted((one["event"], one["kind"], one["subject"]) for one in told),
+        "told of ends": sorted((one["batch"], one["state"], str(one["outcomes"]), one["cost_usd"]) for one in ends),
+    }
 
 
 def end(bench: Bench) -> dict[str, Any]:
