@@ -37,7 +37,7 @@ def wish(reason: str, *, dry_run: bool = False, yes: bool = False) -> Wish:
 
 def may_ask(call: Call, asked: Wish) -> bool:
     """True where there is a person to ask. A script is never waited for."""
-    return not (asked.yes or call.as_json) and sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    return not (asked.yes or call.as_json) and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def agrees(prospects: Sequence[Prospect]) -> bool:

@@ -64,7 +64,7 @@ def _say(remark: Remark) -> None:
 
 def _wrapped(first: str, text: str) -> list[str]:
     """On a terminal as wide as that is; elsewhere each remark is a line that a program can search."""
-    if sys.stdout is None or not sys.stdout.isatty():
+    if not sys.stdout.isatty():
         return [f"{first}{text}"]
     width = shutil.get_terminal_size().columns
     # A path or a command is taken up from the screen as a whole.

@@ -50,10 +50,7 @@ def _config_option(command: str) -> str:
     return "" if _config is None or command in _WITHOUT_CONFIG else f" --config {shlex.quote(str(_config))}"
 
 
-def _write(stream: TextIO | None, line: str) -> None:
-    if stream is None:
-        # Started with this stream closed: there is nobody to tell.
-        return
+def _write(stream: TextIO, line: str) -> None:
     line = as_called(line)
     # A character that the terminal can't show is escaped; it must not end the command.
     encoding = stream.encoding or "utf-8"

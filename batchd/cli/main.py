@@ -20,6 +20,7 @@ from batchd.cli.options import (
     UntilIdleOption,
     VerboseOption,
 )
+from batchd.cli.streams import open_closed_streams
 from batchd.errors import UsageError
 
 app = typer.Typer(
@@ -91,6 +92,7 @@ def root(
 
 def main() -> None:
     """The console script."""
+    open_closed_streams()
     tell_crashes()
     if "--json" not in sys.argv:
         sys.exit(app(prog_name="batchd"))

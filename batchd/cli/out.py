@@ -18,9 +18,6 @@ def print_json(document: Mapping[str, Any], *, to: TextIO | None = None) -> None
     """Prints one JSON document on one line; times as ISO 8601 in UTC."""
     # ASCII only: a terminal's encoding must not decide whether a document can be printed.
     stream = to or sys.stdout
-    if stream is None:
-        # Started with stdout closed: there is nobody to tell.
-        return
     stream.write(json.dumps(document, default=_as_json) + "\n")
     stream.flush()
 
@@ -28,7 +25,7 @@ def print_json(document: Mapping[str, Any], *, to: TextIO | None = None) -> None
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Prints rows under headings: a table that fits the terminal, or lines that a program can cut up."""
     texts = [[as_called(shown(value)) for value in row] for row in rows]
-    if sys.stdout is not None and sys.stdout.isatty():
+    if sys.stdout.isatty():
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in columns:
             table.add_column(column, overflow="fold")

@@ -35,7 +35,7 @@ class Column:
 def screen_size() -> tuple[int, int | None]:
     """Columns and lines of the terminal; 80 columns, and no end of lines, where the output goes elsewhere."""
     size = shutil.get_terminal_size((80, 24))
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    is_terminal = sys.stdout.isatty()
     return max(size.columns, 40), size.lines if is_terminal else None
 
 
@@ -48,7 +48,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) 
 
 def table_width() -> int:
     """Columns of the terminal. Elsewhere a table is as wide as it gets: a program may read it."""
-    return screen_size()[0] if sys.stdout is not None and sys.stdout.isatty() else sys.maxsize
+    return screen_size()[0] if sys.stdout.isatty() else sys.maxsize
 
 
 def wrapped(text: str, width: int, indent: str, most: int) -> list[str]:
