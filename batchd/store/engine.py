@@ -1,22 +1,17 @@
 """Transactions: the lease checked first, the whole thing run again where the database asks for it."""
 
 import contextlib
-import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TypeVar
 
-import structlog
-import tenacity
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 
-from batchd import events, failpoints
+from batchd import failpoints
 from batchd.core.model import Lease
-from batchd.errors import BatchdError, DatabaseBusyError, DatabaseError, DataRefusedError
+from batchd.errors import BatchdError, DatabaseError, DataRefusedError
 from batchd.ports import Ledger
 from batchd.stop import Stop
 from batchd.store.dialects.base import Fault, LedgerDialect, Refusal
@@ -24,20 +19,10 @@ from batchd.store.leases import renew, term
 from batchd.store.ledger import SqlLedger
 from batchd.store.news import News
 from batchd.store.own_words import in_own_words
+from batchd.store.patience import Patience, TryAgainError
 from batchd.store.rows import values_refused
 
-log = structlog.get_logger("batchd")
-
 T = TypeVar("T")
-_ATTEMPTS = 6
-# A server that restarts, or asks for less load, is given a minute; then the pass ends, and the next one asks again.
-_LATER_SECONDS = 60.0
-# Whoever asked for a stop is given what is in hand, where that can still be written down soon.
-_STOPPING_SECONDS = 5.0
-_STOPPING_PAUSE = 0.5
-_soon = tenacity.wait_random_exponential(multiplier=0.1, max=5)
-# A server in the cloud that moves house wants nobody at its door for five seconds.
-_later = tenacity.wait_exponential(multiplier=5, exp_base=1.5, max=15) + tenacity.wait_random(0, 2)
 # Where the driver's own words tell a person nothing.
 _NO_CONNECTION = Refusal(
     "the database takes no connection", "see whether its server runs, and check host and port of database.url"
@@ -46,86 +31,6 @@ _NO_CONNECTION = Refusal(
 _ALL_AT_WORK = Refusal(
     "all of batchd's connections to the database are at work", "look for what is slow there, such as a lock on a table"
 )
-
-
-class _TryAgainError(Exception):
-    """The database rolled the transaction back for a passing reason.
-
-    ``since`` is when its trouble began, by the monotonic clock; None where it is to be run again at once.
-    """
-
-    def __init__(self, code: str, refusal: Refusal | None, since: float | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.refusal = refusal
-        self.since = since
-
-
-class _Trouble:
-    """A server that is away, or asks for less load: a minute of waiting for all transactions of a process together.
-
-    What comes after that minute is tried once, so that no pass waits a minute for each of its batches. A pass may
-    read of a server that only takes no writes, so what statements were refused for is over with a COMMIT.
-
-    Threads share it: what one has waited for, the others need not wait for too.
-
-    Attributes:
-        is_away: no connection can be made, and that was said.
-    """
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-        self._lock = threading.RLock()
-        self.is_away = False
-
-    def away(self, code: str) -> float:
-        """No connection could be made; returns when that began. Said once."""
-        with self._lock:
-            if not self.is_away:
-                self.is_away = True
-                log.warning(events.DATABASE_AWAY, code=code)
-            return self.refused()
-
-    def refused(self) -> float:
-        """A statement is to be tried later; returns when that began."""
-        with self._lock:
-            if self._since is None:
-                self._since = time.monotonic()
-            return self._since
-
-    def connected(self) -> None:
-        """A connection was made."""
-        with self._lock:
-            if self.is_away:
-                self.is_away = False
-                log.info(events.DATABASE_BACK, seconds=round(time.monotonic() - self.refused()))
-                self._since = None
-
-    def committed(self) -> None:
-        """The server has done what it was asked."""
-        with self._lock:
-            self._since = None
-
-
-class _Enough:
-    """When one transaction is tried no more: conflicts by their number, trouble by its time."""
-
-    def __init__(self, stop: Stop) -> None:
-        self._stop = stop
-        self._conflicts = 0
-        # Of this transaction: that others commit meanwhile, on other tables, ends nothing of what it waits for.
-        self._first: float | None = None
-
-    def __call__(self, state: tenacity.RetryCallState) -> bool:
-        since = _since(state)
-        if since is not None:
-            self._conflicts = 0
-            self._first = since if self._first is None else min(self._first, since)
-            patience = _STOPPING_SECONDS if self._stop.asked() else _LATER_SECONDS
-            return time.monotonic() - self._first >= patience
-        self._first = None
-        self._conflicts += 1
-        return self._conflicts >= _ATTEMPTS
 
 
 class SqlStore:
@@ -152,8 +57,7 @@ class SqlStore:
         self.dialect = dialect
         self._actor = actor
         self._is_dead = is_dead
-        self._stop = stop or Stop()
-        self._trouble = _Trouble()
+        self._patience = Patience(stop or Stop())
 
     @property
     def is_served(self) -> bool:
@@ -177,14 +81,14 @@ class SqlStore:
                     news = ledger.news_with(news)
                 if step:
                     failpoints.before(step)
-            self._trouble.committed()
+            self._patience.trouble.committed()
             news.tell()
             if step:
                 failpoints.after(step)
             return done
 
         try:
-            return self._repeated(once, step)
+            return self._patience.repeat(once, step)
         except BatchdError:
             # The second run may stop at what the first one has done, whose COMMIT was not answered.
             if news:
@@ -207,7 +111,7 @@ class SqlStore:
         renewed = term(connection, lease)
         yield
         if term(connection, lease) not in {renewed, None}:
-            raise _TryAgainError("transaction lost", None)
+            raise TryAgainError("transaction lost", None)
 
     def read(self, work: Callable[[Ledger], T]) -> T:
         """Runs ``work`` on one consistent view, without a write lock."""
@@ -218,7 +122,7 @@ class SqlStore:
             with self._mapped_errors(), self._connected() as connection, self.dialect.reading(connection).begin():
                 return work(self._ledger(connection))
 
-        return self._repeated(once, "")
+        return self._patience.repeat(once, "")
 
     def ask(self, work: Callable[[Ledger], T]) -> T:
         """Runs ``work``, which is one single statement that reads."""
@@ -228,7 +132,7 @@ class SqlStore:
                 _allow_one_statement(connection)
                 return work(self._ledger(connection))
 
-        return self._repeated(once, "")
+        return self._patience.repeat(once, "")
 
     def _ledger(self, connection: Connection) -> SqlLedger:
         return SqlLedger(connection, self.dialect, actor=self._actor, is_dead=self._is_dead)
@@ -240,41 +144,16 @@ class SqlStore:
             try:
                 connection = self.engine.connect()
             except NoFreeConnectionError as error:
-                raise _TryAgainError("pool", _ALL_AT_WORK) from error
+                raise TryAgainError("pool", _ALL_AT_WORK) from error
             except SQLAlchemyError as error:
                 if self.dialect.fault(error) not in {Fault.AGAIN, Fault.LATER}:
                     raise
                 code, refusal = self.dialect.code(error), self.dialect.refusal(error)
                 _clear_frames(error)
-                raise _TryAgainError(code, refusal or _NO_CONNECTION, self._trouble.away(code)) from error
-        self._trouble.connected()
+                raise TryAgainError(code, refusal or _NO_CONNECTION, self._patience.trouble.away(code)) from error
+        self._patience.trouble.connected()
         with connection:
             yield connection
-
-    def _repeated(self, once: Callable[[], T], step: str) -> T:
-        patient = tenacity.Retrying(
-            before_sleep=partial(self._tell, step),
-            sleep=self._wait,
-            retry=tenacity.retry_if_exception_type(_TryAgainError),
-            stop=_Enough(self._stop),
-            wait=_pause,
-            reraise=True,
-        )
-        try:
-            return patient(once)
-        except _TryAgainError as error:
-            raise _given_up(error) from error
-
-    def _tell(self, step: str, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        if state.attempt_number == 1 and isinstance(error, _TryAgainError) and not self._trouble.is_away:
-            log.info(events.DATABASE_REPEATED, code=error.code, step=step)
-
-    def _wait(self, seconds: float) -> None:
-        if self._stop.asked():
-            time.sleep(min(seconds, _STOPPING_PAUSE))
-        else:
-            self._stop.wait(seconds)
 
     @contextlib.contextmanager
     def _mapped_errors(self) -> Iterator[None]:
@@ -290,11 +169,11 @@ class SqlStore:
             return DataRefusedError(values_refused(code))
         refusal = self.dialect.refusal(error)
         if fault is Fault.LATER:
-            return _TryAgainError(code, refusal, self._trouble.refused())
+            return TryAgainError(code, refusal, self._patience.trouble.refused())
         # Somebody else was faster with a row of the ledger; whoever looks again finds it there.
         passing = fault in {Fault.AGAIN, Fault.DUPLICATE}
         if passing or (isinstance(error, DBAPIError) and error.connection_invalidated):
-            return _TryAgainError(code, refusal)
+            return TryAgainError(code, refusal)
         reason = refusal.reason if refusal else "the database could not run a statement"
         return DatabaseError(
             f"{reason} ({code})", next_command=refusal.next_command if refusal else "run: batchd check-config"
@@ -323,22 +202,3 @@ def _clear_frames(error: BaseException) -> None:
     while seen is not None:
         traceback.clear_frames(seen.__traceback__)
         seen = seen.__cause__ or seen.__context__
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    return _soon(state) if _since(state) is None else _later(state)
-
-
-def _since(state: tenacity.RetryCallState) -> float | None:
-    error = state.outcome.exception() if state.outcome else None
-    return error.since if isinstance(error, _TryAgainError) else None
-
-
-def _given_up(error: _TryAgainError) -> DatabaseBusyError:
-    if error.refusal is not None:
-        return DatabaseBusyError(f"{error.refusal.reason} ({error.code})", next_command=error.refusal.next_command)
-    return DatabaseBusyError(
-        f"the database kept refusing a transaction ({error.code}), however often it was tried",
-        next_command="look for a long transaction on the database, or a full disk of it, then run the same "
-        "command again",
-    )

@@ -20,7 +20,7 @@ from batchd.daemon import BoundedRun, Plan, Schedule, Service, Setup
 from batchd.errors import DatabaseBusyError, DatabaseError
 from batchd.ports import Counts, Ledger
 from batchd.stop import Stop
-from batchd.store import engine
+from batchd.store import patience
 from batchd.store.dialects import mysql, postgresql, servers
 from batchd.store.opening import open_database
 from batchd.store.reading import ask
@@ -57,7 +57,7 @@ def bench(benches: Benches, tmp_path: Path) -> LinkedBench:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for a server looks again soon."""
-    monkeypatch.setattr(engine, "_later", tenacity.wait_fixed(0.1))
+    monkeypatch.setattr(patience, "_later", tenacity.wait_fixed(0.1))
 
 
 def at_step(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[], None]) -> list[str]:
@@ -156,7 +156,7 @@ def test_a_daemon_goes_on_by_itself_when_the_database_is_back(
 @pytest.mark.usefixtures("impatient")
 def test_an_outage_of_many_rounds_is_told_once(bench: LinkedBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """It lasts longer than any transaction is tried: rounds fail, and the daemon says so once and not with each."""
-    monkeypatch.setattr(engine, "_LATER_SECONDS", 0.3)
+    monkeypatch.setattr(patience, "_LATER_SECONDS", 0.3)
     at_step(monkeypatch, "submit.intent", lambda: goes_away(bench.link, 3 * AWAY))
 
     with structlog.testing.capture_logs() as logs:
@@ -173,7 +173,7 @@ def test_an_outage_costs_a_pass_one_wait_and_not_one_for_each_batch(
     bench: LinkedBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The time for which a server is waited for is the process's, not each transaction's."""
-    monkeypatch.setattr(engine, "_LATER_SECONDS", 0.3)
+    monkeypatch.setattr(patience, "_LATER_SECONDS", 0.3)
     waits: list[float] = []
     monkeypatch.setattr(Stop, "wait", lambda _, seconds: waits.append(seconds))
     bench.link.go_down()
@@ -195,7 +195,7 @@ def test_who_asks_for_a_stop_waits_seconds_for_a_server_and_not_its_minute(
     bench: LinkedBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A signal is heard while the server is away: what can't be written down soon is left to the next run."""
-    monkeypatch.setattr(engine, "_STOPPING_SECONDS", 1.0)
+    monkeypatch.setattr(patience, "_STOPPING_SECONDS", 1.0)
     stop = Stop()
     store = bench.database.store(actor="somebody", is_dead=lambda _: False, stop=stop)
     bench.link.go_down()
@@ -205,7 +205,7 @@ def test_who_asks_for_a_stop_waits_seconds_for_a_server_and_not_its_minute(
     with pytest.raises(DatabaseBusyError, match="no server answers"):
         store.read(lambda ledger: ledger.installation_id())
 
-    assert time.monotonic() - began < engine._LATER_SECONDS / 2
+    assert time.monotonic() - began < patience._LATER_SECONDS / 2
     bench.link.come_back()
 
 
@@ -229,7 +229,7 @@ def test_conflicts_are_counted_apart_from_a_server_that_was_away(
     bench: LinkedBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Long waiting for a server uses up none of the tries that a transaction has against others' work."""
-    monkeypatch.setattr(engine, "_later", tenacity.wait_fixed(0.01))
+    monkeypatch.setattr(patience, "_later", tenacity.wait_fixed(0.01))
     passed: list[int] = []
 
     def work(_: object) -> str:

@@ -13,7 +13,7 @@ import pytest
 import tenacity
 
 from batchd import failpoints
-from batchd.store import engine
+from batchd.store import patience
 from tests.conformance.linked_bench import Benches, LinkedBench
 from tests.conformance.stores_mariadb import MariadbServer, MariadbUnderTest
 from tests.conformance.stores_postgresql import PostgresqlServer, PostgresqlUnderTest
@@ -140,7 +140,7 @@ def test_a_server_that_crashes_in_the_middle_of_a_stage_changes_nothing_in_the_e
     step: str,
 ) -> None:
     """Right before a COMMIT, which is then lost, or right after it, which is then kept: the stage goes on by itself."""
-    monkeypatch.setattr(engine, "_later", tenacity.wait_fixed(0.2))
+    monkeypatch.setattr(patience, "_later", tenacity.wait_fixed(0.2))
     bench = begin(crashing.benches, tmp_path / "crash")
     crashed: list[threading.Thread] = []
 

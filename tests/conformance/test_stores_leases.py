@@ -17,14 +17,14 @@ from batchd.core.outcomes import Outcome
 from batchd.core.packing import Failure
 from batchd.errors import BatchdError, DatabaseError, DataRefusedError, LeaseLostError
 from batchd.ports import Ledger
-from batchd.store import engine
+from batchd.store import patience
 from tests.conformance.stores import Desk, StoreUnderTest, a_definition, moment
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeats follow each other at once."""
-    monkeypatch.setattr(engine, "_soon", tenacity.wait_none())
+    monkeypatch.setattr(patience, "_soon", tenacity.wait_none())
 
 
 def expire(desk: Desk, table: str = "batchd_task") -> None:

@@ -10,7 +10,7 @@ from batchd.core.keys import RowKey
 from batchd.core.model import Batch, Kept, NewRequest
 from batchd.errors import DatabaseBusyError, DatabaseError
 from batchd.ports import Ledger
-from batchd.store import engine
+from batchd.store import patience
 from batchd.store.ledger import SqlLedger
 from tests.conformance.stores import Desk
 
@@ -81,7 +81,7 @@ def test_of_writes_that_go_out_together_none_is_kept_where_one_fails(
     desk: Desk, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The transaction is repeated as for any row that is there already; it is not taken for a value that is refused."""
-    monkeypatch.setattr(engine, "_soon", lambda _: 0.0)
+    monkeypatch.setattr(patience, "_soon", lambda _: 0.0)
     desk.store.transact(lambda ledger: kept(ledger, batch, 2))
     runs = []
 
@@ -134,7 +134,7 @@ def test_a_line_that_breaks_meanwhile_is_a_broken_line(
     """The whole transaction is run again, on another connection."""
     if desk.db.name != "postgresql":
         pytest.skip(f"{desk.db.name} takes them one after the other")
-    monkeypatch.setattr(engine, "_soon", lambda _: 0.0)
+    monkeypatch.setattr(patience, "_soon", lambda _: 0.0)
     runs = []
 
     def write(ledger: Ledger) -> None:

@@ -11,21 +11,22 @@ import tenacity
 
 from batchd.errors import DatabaseBusyError
 from batchd.stop import Stop
-from batchd.store import engine
+from batchd.store import patience
 from batchd.store.dialects import dialect_for
+from batchd.store.engine import SqlStore
 
 
 def refused(since: float) -> tenacity.RetryCallState:
     """A try that was refused by a server whose trouble is taken to have begun then."""
     state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
-    state.set_exception((engine._TryAgainError, engine._TryAgainError("full", None, since), None))
+    state.set_exception((patience.TryAgainError, patience.TryAgainError("full", None, since), None))
     return state
 
 
 def test_what_others_commit_does_not_make_a_wait_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full tablespace refuses one table; a COMMIT elsewhere says that the trouble is over, time and again."""
-    monkeypatch.setattr(engine, "_LATER_SECONDS", 0.2)
-    enough, begun = engine._Enough(Stop()), time.monotonic()
+    monkeypatch.setattr(patience, "_LATER_SECONDS", 0.2)
+    enough, begun = patience._Enough(Stop()), time.monotonic()
 
     while not enough(refused(since=time.monotonic())):
         assert time.monotonic() - begun < 20.0, "it waits for ever"
@@ -36,9 +37,9 @@ def test_what_others_commit_does_not_make_a_wait_new(monkeypatch: pytest.MonkeyP
 
 def test_a_wait_counts_from_when_the_trouble_began_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the process has waited for already, no further transaction waits for again."""
-    monkeypatch.setattr(engine, "_LATER_SECONDS", 60.0)
+    monkeypatch.setattr(patience, "_LATER_SECONDS", 60.0)
 
-    assert engine._Enough(Stop())(refused(since=time.monotonic() - 61.0))
+    assert patience._Enough(Stop())(refused(since=time.monotonic() - 61.0))
 
 
 def tls_contexts() -> list[ssl.SSLContext]:
@@ -51,9 +52,9 @@ def test_tries_to_connect_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = sa.make_url(f"mysql+pymysql://somebody@127.0.0.1:{taken.getsockname()[1]}/nowhere")
     dialect, stop = dialect_for(url), Stop()
-    store = engine.SqlStore(dialect.create_engine(url, create=False), dialect, actor="test", stop=stop)
+    store = SqlStore(dialect.create_engine(url, create=False), dialect, actor="test", stop=stop)
     # Each is tried once.
-    monkeypatch.setattr(engine, "_STOPPING_SECONDS", 0.0)
+    monkeypatch.setattr(patience, "_STOPPING_SECONDS", 0.0)
     stop.ask()
     gc.collect()
     gc.disable()
