@@ -6,7 +6,7 @@ import pytest
 
 from batchd.core.model import Lease
 from batchd.errors import DatabaseBusyError
-from batchd.store import engine
+from batchd.store import patience
 from tests.conformance.stores import Desk
 
 DATABASES = ["sqlite", "postgresql", "mariadb"]
@@ -55,7 +55,7 @@ def test_a_transaction_that_was_lost_in_the_middle_is_run_again_as_a_whole(
 @pytest.mark.parametrize("db", DATABASES, indirect=True)
 def test_a_transaction_that_is_lost_each_time_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told as a busy database, and nothing is kept."""
-    monkeypatch.setattr(engine, "_soon", lambda _: 0.002)
+    monkeypatch.setattr(patience, "_soon", lambda _: 0.002)
     monkeypatch.setattr(desk.store.dialect, "loses_transactions", True)
     lease = leased(desk)
 

@@ -13,7 +13,7 @@ import structlog
 from batchd import events
 from batchd.errors import DatabaseBusyError
 from batchd.ports import Ledger
-from batchd.store import engine
+from batchd.store import patience
 from tests.conformance.stores import Desk
 
 # Enough of them to tell waiting from trying again after a conflict.
@@ -27,8 +27,8 @@ FULL = {
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeats follow each other at once."""
-    monkeypatch.setattr(engine, "_soon", lambda _: 0.0)
-    monkeypatch.setattr(engine, "_later", lambda _: 0.0)
+    monkeypatch.setattr(patience, "_soon", lambda _: 0.0)
+    monkeypatch.setattr(patience, "_later", lambda _: 0.0)
 
 
 class Step:
@@ -150,7 +150,7 @@ def test_trouble_that_is_over_is_waited_for_anew(desk: Desk, monkeypatch: pytest
 
 def _ten_seconds_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = itertools.count()
-    monkeypatch.setattr(engine, "time", SimpleNamespace(monotonic=lambda: next(looks) * 10.0))
+    monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: next(looks) * 10.0))
 
 
 def _refused(desk: Desk, step: Any) -> DatabaseBusyError:

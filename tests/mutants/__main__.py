@@ -17,12 +17,13 @@ _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "
 _RED = 1
 _PATIENCE = 900
 _EVERYTHING = ("tests",)
-# GREEN is a survivor; "not run" one whose tests want a database that is not here.
-Verdict = Literal["red", "GREEN", "not run"]
+# GREEN is a survivor; "not run" one whose tests want a database that is not here; "ANYWAY" is red without it too.
+Verdict = Literal["red", "GREEN", "not run", "ANYWAY"]
+_CULPRIT = re.compile(r"^(?:FAILED|ERROR) (.+?::.+?)(?: - .*)?$", re.MULTILINE)
 
 
 def main() -> int:
-    """Prints a line for each sabotage; 1 where one survives."""
+    """Prints a line for each sabotage; 1 where one survives, or where its test is red without it."""
     options = _options()
     chosen = [one for one in sabotages() if options.only in one.name]
     with tempfile.TemporaryDirectory(prefix="batchd-mutants-") as folder:
@@ -30,10 +31,10 @@ def main() -> int:
         shutil.copytree(ROOT, copy, ignore=_LEFT_OUT)
         verdicts = {one.name: _judged(one, copy, thorough=options.thorough) for one in chosen}
     _say(f"{list(verdicts.values()).count('red')} of {len(chosen)} sabotages turned the suite red")
-    for verdict, title in (("not run", "NOT RUN"), ("GREEN", "SURVIVED")):
+    for verdict, title in (("not run", "NOT RUN"), ("GREEN", "SURVIVED"), ("ANYWAY", "RED WITHOUT IT TOO")):
         for name in (name for name, found in verdicts.items() if found == verdict):
             _say(f"{title}: {name}")
-    return int("GREEN" in verdicts.values() or not chosen)
+    return int(not {"GREEN", "ANYWAY"}.isdisjoint(verdicts.values()) or not chosen)
 
 
 def _options() -> argparse.Namespace:
@@ -51,17 +52,20 @@ def _judged(sabotage: Sabotage, copy: Path, *, thorough: bool) -> Verdict:
     begun = time.monotonic()
     file.write_text(sabotage.applied_to(whole), encoding="utf-8")
     try:
-        verdict = _verdict(copy, sabotage.tests)
+        verdict, culprit = _verdict(copy, sabotage.tests)
         if thorough and verdict == "GREEN":
-            verdict = _verdict(copy, _EVERYTHING)
+            verdict, culprit = _verdict(copy, _EVERYTHING)
     finally:
         file.write_text(whole, encoding="utf-8")
+    # A test that is broken itself shows nothing.
+    if culprit and _verdict(copy, (culprit,)) != ("GREEN", ""):
+        verdict = "ANYWAY"
     _say(f"{verdict:7s}  promise {sabotage.promise:2d}  {time.monotonic() - begun:5.1f} s  {sabotage.name}")
     return verdict
 
 
-def _verdict(copy: Path, tests: tuple[str, ...]) -> Verdict:
-    """Red where a test fails. An error of pytest's own, such as a test that is not there, is no verdict."""
+def _verdict(copy: Path, tests: tuple[str, ...]) -> tuple[Verdict, str]:
+    """Red where a test fails, and which one. An error of pytest's own, such as a missing test, is no verdict."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
         cwd=copy,
@@ -74,8 +78,11 @@ def _verdict(copy: Path, tests: tuple[str, ...]) -> Verdict:
     if done.returncode not in {0, _RED}:
         raise RuntimeError(f"pytest {' '.join(tests)} ended with {done.returncode}:\n{done.stdout[-2000:]}")
     if done.returncode == _RED:
-        return "red"
-    return "GREEN" if re.search(r"\b\d+ passed", done.stdout) else "not run"
+        culprit = _CULPRIT.search(done.stdout)
+        if culprit is None:
+            raise RuntimeError(f"pytest {' '.join(tests)} does not say what failed:\n{done.stdout[-2000:]}")
+        return "red", culprit[1]
+    return "GREEN" if re.search(r"\b\d+ passed", done.stdout) else "not run", ""
 
 
 def _say(text: str) -> None:
