@@ -46,6 +46,14 @@ class Leaks:
                 with self._lock:
                     self._finds[f"{what} in {where}"] = None
 
+    def hear_command(
+        self, command: str | Sequence[object], stdout: str | bytes | None, stderr: str | bytes | None
+    ) -> None:
+        """Searches what a command said, but for what it shows on purpose."""
+        for name, said in (("stdout", stdout), ("stderr", stderr)):
+            if name in _heard_pipes(command):
+                self.hear(said, _where(name, command))
+
     def hear_file(self, path: Path) -> None:
         """Searches what a file has more than when it was searched last."""
         with suppress(OSError), path.open("rb") as file:
@@ -218,9 +226,7 @@ def _hear_processes(leaks: Leaks, patch: pytest.MonkeyPatch) -> None:
 
     def communicate(self: Any, *arguments: Any, **options: Any) -> Any:
         said = communicated(self, *arguments, **options)
-        for name, text in zip(("stdout", "stderr"), said, strict=True):
-            if name in _heard_pipes(self.args):
-                leaks.hear(text, _where(name, self.args))
+        leaks.hear_command(self.args, *said)
         return said
 
     patch.setattr(subprocess.Popen, "__init__", start)

@@ -1,6 +1,5 @@
 """Opens the database of a config."""
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -88,8 +87,9 @@ def _parsed(url_text: str) -> URL:
 
 def _check_reachable(engine: Engine, dialect: LedgerDialect, url: URL) -> None:
     what = f"cannot open the database {url.render_as_string(hide_password=True)}"
-    with contextlib.ExitStack() as unless_reached:
-        unless_reached.callback(engine.dispose)
+    try:
         with in_own_words(dialect, what, otherwise="check database.url"):
             asked(engine, dialect, lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
-        unless_reached.pop_all()
+    except BaseException:
+        engine.dispose()
+        raise

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import URL, event
 from sqlalchemy.pool import Pool
 from typer.testing import CliRunner
@@ -298,6 +300,25 @@ def test_a_login_that_may_not_make_tables_is_told_how_a_ledger_comes_about(bench
     assert said.code == 11
     assert "roles_installer.sql grants that" in said.words
     assert re.search(r"batchd db upgrade --config \S+ --sql", said.words)
+
+
+@on("postgresql")
+def test_a_server_that_lets_in_and_then_answers_nothing_is_left(bench: Bench) -> None:
+    """The connection that could be made is closed too."""
+
+    def refuse(*told: object) -> None:
+        if told[2] == "SELECT 1":
+            raise sa.exc.OperationalError("SELECT 1", {}, psycopg.errors.InsufficientPrivilege("not today"))
+
+    event.listen(sa.Engine, "before_cursor_execute", refuse)
+    try:
+        said = bench.run("status")
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", refuse)
+
+    assert said.code == 11
+    assert "cannot open the database postgresql" in said.words
+    assert "not today" not in said.words
 
 
 @on()

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.acceptance.cli_world import command_environment
 from tests.drills.vendor import Vendor
-from tests.leaks import SHOWN_ON_PURPOSE, Leaks
+from tests.leaks import Leaks
 from tests.planted import KEY, RESUME
 
 PATIENCE = 120.0
@@ -123,10 +123,7 @@ class Site:
             timeout=PATIENCE,
             check=False,
         )
-        where = f"batchd {' '.join(arguments)}"
-        self.leaks.hear(ended.stderr, where)
-        if not SHOWN_ON_PURPOSE.keys() & set(arguments):
-            self.leaks.hear(ended.stdout, where)
+        self.leaks.hear_command(ended.args, ended.stdout, ended.stderr)
         return ended
 
     def follow(self, command: str) -> subprocess.CompletedProcess[str]:
